@@ -1,0 +1,41 @@
+# Every target sets up what it needs: all that must be there is `python3` (3.11 or later, with venv) and `make`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+$(STAMP): pyproject.toml setup.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,examples]'
+	touch $(STAMP)
+
+.PHONY: help setup demo test check format coverage bench clean
+
+help:  ## Say what each target does
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make the virtual environment
+
+demo: $(STAMP)  ## Kill the hub in the middle of real work, and watch that nothing is lost
+	@$(BIN)/moorline demo
+
+test: $(STAMP)  ## Run the tests, with coverage and its thresholds
+	$(BIN)/python -m tests.run
+
+check: $(STAMP)  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP)  ## Print one JSON object of measurements
+	@$(BIN)/python -m benchmarks.throughput
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) .moorline .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -1,0 +1,44 @@
+"""How many nodes may come in per second, and over what time the others are asked to spread."""
+
+from __future__ import annotations
+
+# A hub without nodes names this: a handful of nodes is back at once, and still not in one instant.
+SPREAD_S_MIN = 0.5
+
+# The furthest place in the line that is promised: a crowd that never returns must not push others out for longer.
+RETRY_AFTER_S_MAX = 60.0
+
+
+class Admission:
+    """A token bucket: ``rate_per_s`` admissions a second, one second's worth at once. Handed the time, keeps no
+    clock.
+    """
+
+    def __init__(self, rate_per_s: float) -> None:
+        self._rate_per_s = rate_per_s
+        self._burst = max(1.0, rate_per_s)
+        self._tokens = self._burst
+        self._filled_at_s: float | None = None
+        self._promised_s = 0.0
+
+    def admit(self, now_s: float) -> float | None:
+        """Admit one (None), or give the seconds after which to come back.
+
+        Whoever is refused is promised a place of its own behind those refused before, so that a crowd comes back at the
+        rate and not together.
+        """
+        passed_s = 0.0 if self._filled_at_s is None else max(0.0, now_s - self._filled_at_s)
+        self._filled_at_s = now_s
+        self._tokens = min(self._burst, self._tokens + passed_s * self._rate_per_s)
+        # A thousandth of an admission forgives what adding up small fractions loses.
+        if self._tokens >= 0.999:
+            self._tokens -= 1
+            return None
+        place_s = 1 / self._rate_per_s
+        self._promised_s = min(max(self._promised_s, now_s) + place_s, now_s + RETRY_AFTER_S_MAX)
+        return max(place_s, self._promised_s - now_s)
+
+
+def spread_s(nodes: int, rate_per_s: float) -> float:
+    """Give the time over which this many nodes come back without passing the rate."""
+    return max(SPREAD_S_MIN, nodes / rate_per_s)

@@ -1,0 +1,123 @@
+"""What the core wants done, as values, in the order in which it is to be done.
+
+Whatever depends on a commit does not exist before it: `Persist` carries a ticket, the shell brings the ticket back with
+the answer once it is committed, and only then does the core return the sends. So the shell cannot send what is not
+persisted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from hub.store.contract import Operation
+from protocol.close_codes import CloseCode
+from protocol.frames import AttemptKey, Frame, Log, Progress
+
+ConnectionId: TypeAlias = int
+RequestId: TypeAlias = int
+
+
+class Put(Struct, frozen=True):
+    """Slots that were put aside for an operation: how many, and on which connection of the node."""
+
+    connection: ConnectionId
+    count: int
+
+
+Aside: TypeAlias = Mapping[str, Put]
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """What the core must remember of an operation until its answer comes.
+
+    ``aside``: slots that were put aside for it, by node id. ``request``: the API call that waits for the answer.
+    """
+
+    aside: Aside = {}
+    request: RequestId | None = None
+
+
+class RegisterTicket(Ticket, frozen=True, kw_only=True):
+    """A registration or resumption on this connection."""
+
+    node_id: str
+    connection: ConnectionId
+    resumed: bool
+
+
+class RecordTicket(Ticket, frozen=True, kw_only=True):
+    """Results of this node, in the operation's order."""
+
+    node_id: str
+    instance_id: str
+    keys: Sequence[AttemptKey]
+
+
+class LeaveTicket(Ticket, frozen=True, kw_only=True):
+    """A `bye` that was said on this connection."""
+
+    connection: ConnectionId
+
+
+class ReleaseTicket(Ticket, frozen=True, kw_only=True):
+    """Leases were looked at, for these instances, in the operation's order."""
+
+    holders: Sequence[tuple[str, str]]
+
+
+class Persist(Struct, frozen=True):
+    """Put this operation to the store; bring the ticket back with the answer."""
+
+    operation: Operation
+    ticket: Ticket = Ticket()
+
+
+class Send(Struct, frozen=True):
+    """Send these frames, in order, on this connection; drop them if it is gone."""
+
+    connection: ConnectionId
+    frames: Sequence[Frame]
+
+
+class Close(Struct, frozen=True):
+    """Close this connection after what was to be sent on it."""
+
+    connection: ConnectionId
+    code: CloseCode
+    reason: str
+
+
+class Reply(Struct, frozen=True):
+    """Answer an API call with the answer of its operation, or with an exception."""
+
+    request: RequestId
+    answer: object
+
+
+class Tell(Struct, frozen=True):
+    """Tell live listeners: progress or log lines of a node, of what it holds. Nothing is stored by this."""
+
+    node_id: str
+    frame: Progress | Log
+
+
+class Alarm(Struct, frozen=True, kw_only=True):
+    """A person should know. One line in the log."""
+
+    kind: Literal[
+        "unknown_attempts",
+        "foreign_result",
+        "instance_conflict",
+        "fleet_silent",
+        "fleet_back",
+        "lease_expired",
+        "operation_failed",
+    ]
+    message: str
+    node_id: str = ""
+
+
+Effect: TypeAlias = Persist | Send | Close | Reply | Tell | Alarm

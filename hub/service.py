@@ -1,0 +1,456 @@
+"""The hub put together: store, core, gateway and HTTP API on one event loop, started and stopped in order.
+
+This is the shell that carries out the core's effects. It holds no policy: what to do stands in `hub.core`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import signal
+import ssl
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
+
+from aiohttp import web
+
+from hub import effects as does
+from hub.admission import Admission
+from hub.clock import Clock
+from hub.core import CoreSettings, HubCore
+from hub.effects import ConnectionId, Effect, RequestId, Ticket
+from hub.errors import HubDegradedError, HubStoppingError, SettingsError
+from hub.events import EventFeed
+from hub.gateway import Gateway, NodeGrant
+from hub.http.application import make_application
+from hub.http.backend import Health
+from hub.sessions import LiveNode
+from hub.settings import DATABASE_NAME, HubSettings
+from hub.store import contract as store
+from hub.store.contract import Committed, NewTask, NodeView, Store
+from hub.store.reader import StoreReader
+from hub.store.sqlite import SqliteStore
+from hub.store.writer import StoreWriter
+from hub.tokens import Grant, TokenBook
+from protocol.close_codes import CloseCode
+from protocol.frames import HubLimits, NodeFrame, Progress
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How long an API call waits for its commit. A commit takes a millisecond; past this the disk is stuck, and the caller
+# may repeat the call with the same ids.
+COMMIT_WITHIN_S = 30.0
+
+# How long a stopping hub goes on taking and acking results before it closes its connections.
+STOP_GRACE_S = 2.0
+
+# How often tokens are read again: a revoked one ends its sessions within a second.
+TOKENS_EVERY_S = 0.5
+
+# The longest sleep between two ticks.
+TICK_S_MAX = 0.5
+
+# API calls that wait for a commit at once; past it callers are told to come back.
+CALLS_MAX = 10_000
+
+
+def hub_version() -> str:
+    """Give the installed version of Moorline."""
+    try:
+        return version("moorline")
+    except PackageNotFoundError:
+        return "0"
+
+
+class HubService:
+    """One hub. `start` returns when it accepts nodes and clients, `stop` when everything is closed; twice is
+    harmless.
+    """
+
+    def __init__(self, settings: HubSettings) -> None:
+        self.settings = settings
+        self.events = EventFeed()
+        self._clock = Clock()
+        self._tokens = TokenBook()
+        self._calls: dict[RequestId, asyncio.Future[object]] = {}
+        self._last_call: RequestId = 0
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._started = False
+        self.started_at = 0.0
+        self.hub_id = ""
+
+    # --- starting and stopping --------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the store, take note of what it holds, listen.
+
+        Raises:
+            SettingsError: it would be open to strangers.
+            StoreRefusedError: the database is damaged, too new, or in use.
+            OSError: an address cannot be had.
+        """
+        settings = self.settings
+        self._loop = asyncio.get_running_loop()
+        self.started_at = self._clock().wall_s
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._store = SqliteStore.open(settings.state / DATABASE_NAME, durability=settings.durability)
+        self._started = True
+        self.hub_id = self._store.hub_id
+        self._tokens.replace(self._store.tokens())
+        self._check_doors()
+        self._core = HubCore(self._core_settings(), new_id=lambda: secrets.token_hex(12), luck=random.random)
+        self._reader = StoreReader(self._store)
+        self._writer = StoreWriter(
+            self._store,
+            self._clock,
+            loop=self._loop,
+            on_committed=self._committed,
+            on_degraded=self._degraded,
+            on_recovered=self._recovered,
+        )
+        self._gateway = Gateway(
+            self,
+            check_token=self._check_node_token,
+            admission=Admission(settings.admissions_per_s),
+            clock=self._clock,
+            connections_max=settings.connections_max,
+            connections_per_address_max=settings.connections_per_address_max,
+        )
+        self._reader.start()
+        self._writer.start()
+        inherited = await self._perform(
+            lambda request: [does.Persist(store.HubStarted(hub_id=self.hub_id), Ticket(request=request))]
+        )
+        if isinstance(inherited, store.Inherited):
+            self._core.started(inherited, self._clock())
+        tls = self._tls()
+        await self._gateway.start(settings.node_host, settings.node_port, tls)
+        await self._start_http(tls)
+        self._spawn(self._watch_tokens())
+        self._tick()
+
+    def _check_doors(self) -> None:
+        settings = self.settings
+        if settings.is_loopback_only or settings.insecure or self._tokens.has_tokens:
+            return
+        message = f"{settings.node_host} and {settings.http_host} can be reached by others, and there are no tokens"
+        remedy = f"moorline token create --role admin --state {settings.state}, or --insecure if the network is trusted"
+        raise SettingsError(message, remedy)
+
+    def _core_settings(self) -> CoreSettings:
+        settings = self.settings
+        return CoreSettings(
+            hub_id=self.hub_id,
+            version=hub_version(),
+            heartbeat_s=settings.heartbeat_s,
+            admissions_per_s=settings.admissions_per_s,
+            limits=HubLimits(result_bytes_max=settings.result_bytes_max),
+            retention_s=settings.retention_s,
+            retention_count=settings.retention_count,
+            gone_after_s=settings.gone_after_s,
+        )
+
+    def _tls(self) -> ssl.SSLContext | None:
+        settings = self.settings
+        if settings.tls_cert is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+        if settings.client_ca is not None:
+            context.load_verify_locations(settings.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    async def _start_http(self, tls: ssl.SSLContext | None) -> None:
+        application = make_application(self, self.settings, self._tokens)
+        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(
+            self._runner, self.settings.http_host, self.settings.http_port, ssl_context=tls, backlog=1024
+        )
+        await site.start()
+
+    @property
+    def node_port(self) -> int:
+        """The port that nodes connect to."""
+        return self._gateway.port
+
+    @property
+    def http_port(self) -> int:
+        """The port of the HTTP API."""
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def stop(self) -> None:
+        """Stop pushing, tell the nodes, commit and ack what still comes, close with 1012."""
+        if not self._started or self._stopping:
+            return
+        self._stopping = True
+        if hasattr(self, "_gateway"):
+            self._gateway.refuse_newcomers()
+            self._apply(self._core.stop())
+            await self._settle_down()
+            await self._gateway.stop()
+        if self._tick_timer is not None:
+            self._tick_timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "_runner"):
+            self.events.close()
+            await self._runner.cleanup()
+        if hasattr(self, "_writer"):
+            await asyncio.to_thread(self._writer.stop)
+            await asyncio.to_thread(self._reader.stop)
+        for call in self._calls.values():
+            if not call.done():
+                call.set_exception(HubStoppingError())
+        self._store.close()
+
+    async def _settle_down(self) -> None:
+        """Wait until nothing is on its way to the store, for a bounded time."""
+        deadline_s = self._loop.time() + STOP_GRACE_S
+        while self._writer.pending and self._loop.time() < deadline_s:
+            await asyncio.sleep(0.01)
+
+    # --- carrying out effects ---------------------------------------------------------------------------------------
+
+    def _apply(self, effects: Sequence[Effect]) -> None:
+        """Do what the core said, in order."""
+        for effect in effects:
+            match effect:
+                case does.Persist():
+                    self._writer.put(effect.operation, effect.ticket)
+                case does.Send():
+                    self._gateway.send(effect.connection, effect.frames)
+                case does.Close():
+                    self._gateway.close(effect.connection, effect.code, effect.reason)
+                case does.Reply():
+                    self._reply(effect)
+                case does.Tell():
+                    self.events.tell(effect.node_id, effect.frame, self._clock().wall_s)
+                case does.Alarm():
+                    logger.warning("%s: %s", effect.kind, effect.message, extra={"node_id": effect.node_id})
+
+    def _reply(self, effect: does.Reply) -> None:
+        call = self._calls.pop(effect.request, None)
+        if call is None or call.done():
+            return
+        if isinstance(effect.answer, Exception):
+            call.set_exception(effect.answer)
+        else:
+            call.set_result(effect.answer)
+
+    def _committed(self, done: list[tuple[Ticket, object]], committed: Committed) -> None:
+        self.events.publish(committed.events, committed.values)
+        self._apply(self._core.committed(done, committed.waiting, self._clock()))
+
+    def _degraded(self, reason: str) -> None:
+        logger.error("degraded: %s; sessions are kept, nothing is sent or acked until the store takes commits", reason)
+        self._apply(self._core.store_degraded(reason))
+
+    def _recovered(self) -> None:
+        logger.warning("recovered: the store takes commits again")
+        self._apply(self._core.store_recovered(self._clock()))
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self._apply(self._core.tick(now))
+        # Never sooner than 5 ms: a backlog of due tasks must leave room for everything else.
+        delay_s = min(TICK_S_MAX, max(0.005, self._core.wake_at_s() - now.steady_s))
+        self._tick_timer = self._loop.call_later(delay_s, self._tick)
+
+    def _wake_by(self) -> None:
+        """Tick sooner if something is due before the next tick."""
+        delay_s = max(0.0, self._core.wake_at_s() - self._clock().steady_s)
+        if self._tick_timer is not None and self._loop.time() + delay_s < self._tick_timer.when():
+            self._tick_timer.cancel()
+            self._tick_timer = self._loop.call_later(delay_s, self._tick)
+
+    def _spawn(self, coroutine: object) -> None:
+        task: asyncio.Task[None] = self._loop.create_task(coroutine)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watch_tokens(self) -> None:
+        """Read the tokens again and again, and end the sessions of those that are revoked."""
+        while True:
+            await asyncio.sleep(TOKENS_EVERY_S)
+            try:
+                rows = await self.read(lambda store: store.tokens())
+            except store.StoreUnavailableError:
+                continue
+            ended = self._tokens.replace(rows, self._clock().wall_s)
+            if ended:
+                self._gateway.close_where(
+                    lambda grant, ended=ended: grant is not None and grant.token_id in ended,  # type: ignore[misc]
+                    CloseCode.UNAUTHORIZED,
+                    "the token was revoked or ran out",
+                )
+                self.events.end_streams(ended)
+
+    def _check_node_token(self, secret: str) -> NodeGrant | None:
+        grant: Grant | None = self._tokens.check(secret, self._clock().wall_s)
+        if grant is not None and grant.role != "node":
+            raise PermissionError(f"this token has the role {grant.role}; a node needs one with the role node")
+        return grant
+
+    # --- what the gateway tells -------------------------------------------------------------------------------------
+
+    def node_opened(self, connection: ConnectionId, allowed_node: str | None) -> None:
+        """A socket was accepted."""
+        self._core.opened(connection, allowed_node, self._clock())
+
+    def node_frames(self, connection: ConnectionId, message: Sequence[NodeFrame]) -> None:
+        """Frames came. Raises ProtocolError if they came out of turn."""
+        self._apply(self._core.received(connection, message, self._clock()))
+
+    def node_closed(self, connection: ConnectionId, reason: str) -> None:
+        """A socket is gone."""
+        self._apply(self._core.closed(connection, reason))
+
+    # --- what the API asks ------------------------------------------------------------------------------------------
+
+    async def _perform(self, ask: Callable[[RequestId], Sequence[Effect]]) -> object:
+        """Carry out a call and wait for its commit.
+
+        Cancelling the wait does not undo the call: it may still be committed.
+        """
+        if self._stopping:
+            raise HubStoppingError
+        degraded = self._core.degraded
+        if degraded is None and len(self._calls) >= CALLS_MAX:
+            degraded = f"{CALLS_MAX} calls wait already"
+        if degraded is not None:
+            raise HubDegradedError(degraded)
+        self._last_call += 1
+        request = self._last_call
+        call = self._calls[request] = self._loop.create_future()
+        self._apply(ask(request))
+        try:
+            async with asyncio.timeout(COMMIT_WITHIN_S):
+                return await call
+        except TimeoutError:
+            message = (
+                f"no commit within {COMMIT_WITHIN_S:.0f} s; whether it happened is open: repeat it with the same id"
+            )
+            raise HubDegradedError(message) from None
+        finally:
+            self._calls.pop(request, None)
+
+    async def submit(self, tasks: Sequence[NewTask]) -> store.Submitted:
+        """Accept tasks; returns after the commit."""
+        answer = await self._perform(lambda request: self._submit(request, tasks))
+        return _expect(answer, store.Submitted)
+
+    def _submit(self, request: RequestId, tasks: Sequence[NewTask]) -> Sequence[Effect]:
+        told = self._core.submit(request, tasks, self._clock())
+        self._wake_by()
+        return told
+
+    async def broadcast(self, template: NewTask) -> store.Broadcasted:
+        """Accept one task for each node that matches; returns after the commit."""
+        answer = await self._perform(lambda request: self._core.broadcast(request, template))
+        return _expect(answer, store.Broadcasted)
+
+    async def cancel(self, task_ids: Sequence[str], reason: str) -> store.Cancelled:
+        """Cancel tasks; returns after the commit."""
+        answer = await self._perform(lambda request: self._core.cancel(request, task_ids, reason))
+        return _expect(answer, store.Cancelled)
+
+    async def revive(self, task_ids: Sequence[str]) -> store.Revived:
+        """Queue finished tasks again; returns after the commit."""
+        answer = await self._perform(lambda request: self._core.revive(request, task_ids))
+        return _expect(answer, store.Revived)
+
+    async def wish(
+        self, node_id: str, *, cordoned: bool | None = None, draining: bool | None = None
+    ) -> NodeView | None:
+        """Note an operator's wish about a node; returns after the commit."""
+        answer = await self._perform(
+            lambda request: self._core.wish(request, node_id, cordoned=cordoned, draining=draining)
+        )
+        return None if answer is None else _expect(answer, NodeView)
+
+    async def disconnect(self, node_id: str) -> bool:
+        """Close a node's connection; False if it has none."""
+        told = self._core.disconnect(node_id)
+        self._apply(told)
+        return bool(told)
+
+    async def read(self, query: Callable[[Store], T]) -> T:
+        """Ask the store on its reader thread."""
+        return await self._reader.read(query)
+
+    def live(self, node_id: str) -> LiveNode | None:
+        """Give what only a live session knows of this node."""
+        return self._core.live(node_id)
+
+    def progress(self, task_id: str) -> Progress | None:
+        """Give the latest progress of a task that runs."""
+        return self._core.progress(task_id)
+
+    def handles(self, name: str) -> bool:
+        """Tell whether a connected node handles this name."""
+        return self._core.handles(name)
+
+    def health(self) -> Health:
+        """Say how the hub is."""
+        return Health(
+            hub_id=self.hub_id,
+            version=hub_version(),
+            started_at=self.started_at,
+            degraded=self._core.degraded,
+            stopping=self._stopping,
+            sessions=self._core.sessions_live,
+        )
+
+
+def _expect(answer: object, kind: type[T]) -> T:
+    if not isinstance(answer, kind):
+        raise AssertionError(f"the store answered {type(answer).__name__} where {kind.__name__} was due")
+    return answer
+
+
+async def serve(settings: HubSettings) -> int:
+    """Run a hub until SIGTERM or SIGINT; give the exit status.
+
+    Raises what `HubService.start` raises.
+    """
+    service = HubService(settings)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    try:
+        await service.start()
+        print(_ready_line(service), file=sys.stderr, flush=True)
+        await ended.wait()
+    finally:
+        await service.stop()
+    return 0
+
+
+def _ready_line(service: HubService) -> str:
+    settings = service.settings
+    secure = "s" if settings.tls_cert is not None else ""
+    nodes = f"ws{secure}://{settings.node_host}:{service.node_port}"
+    clients = f"http{secure}://{settings.http_host}:{service.http_port}"
+    return f"hub ready: nodes {nodes} http {clients} id {service.hub_id}"
+
+
+def run(settings: HubSettings) -> int:
+    """Run a hub in this process until it is told to end; give the exit status."""
+    try:
+        import uvloop  # noqa: PLC0415  # not on every platform; asyncio's own loop does the same at half the speed
+    except ImportError:
+        return asyncio.run(serve(settings))
+    return uvloop.run(serve(settings))

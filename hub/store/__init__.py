@@ -1,0 +1,1 @@
+"""What is kept: one contract, one conformance suite, one backend per database."""

@@ -1,0 +1,1 @@
+"""The node: dials a hub, holds one session with it, and runs handlers."""

@@ -1,0 +1,52 @@
+"""The bounds of the wire: each number with its unit in the name and its reason above it.
+
+Both sides check them before anything is parsed. The hub names those that it may lower in ``registered``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+SUBPROTOCOL: Final = "moorline.v1"
+NODE_PATH: Final = "/v1/node"
+
+# A payload or a result is one JSON text. 256 KiB carries any set of parameters; larger things belong in a store of
+# files, with their address in the payload.
+PAYLOAD_BYTES_MAX: Final = 256 * 1024
+RESULT_BYTES_MAX: Final = 256 * 1024
+
+# One line: a payload, and 64 KiB for what stands around it (an inventory of 1,000 slots takes 45 KiB).
+FRAME_BYTES_MAX: Final = 320 * 1024
+
+# One WebSocket message holds whatever a writer found to say when it woke. Four full frames: enough that grouping costs
+# nothing for large payloads, little enough that 1,000 slow peers cannot hold much.
+MESSAGE_BYTES_MAX: Final = 4 * FRAME_BYTES_MAX
+
+# A writer stops adding frames to a message past this size: small frames gain nothing beyond it.
+MESSAGE_BYTES_TARGET: Final = 128 * 1024
+
+# JSON nested deeper than this is refused at the door: decoders recurse, and no honest payload comes near.
+DEPTH_MAX: Final = 100
+
+# Slots bound the inventory, and so the size of `register`: 4,096 attempts of 45 bytes each fit one frame twice over.
+SLOTS_MAX: Final = 4096
+HANDLERS_MAX: Final = 1024
+LABELS_MAX: Final = 64
+PREDECESSORS_MAX: Final = 100
+NAME_CHARACTERS_MAX: Final = 128
+LABEL_CHARACTERS_MAX: Final = 256
+MESSAGE_CHARACTERS_MAX: Final = 1024
+TRACEBACK_CHARACTERS_MAX: Final = 16 * 1024
+LOG_LINE_CHARACTERS_MAX: Final = 4096
+LOG_LINES_PER_FRAME_MAX: Final = 64
+
+# Node names, task names, task ids, label keys: what can stand in a URL, a log line and a file name as it is.
+# `(?!\n)`: in Python `$` would also match before a line end; the pattern means the same in JSON Schema.
+IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}(?!\n)$"
+_IDENTIFIER: Final = re.compile(IDENTIFIER_PATTERN)
+
+
+def is_identifier(text: str) -> bool:
+    """Tell whether ``text`` may name a node, a task, a handler or a label."""
+    return _IDENTIFIER.search(text) is not None
