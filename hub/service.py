@@ -33,7 +33,7 @@ from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
 from hub.store.contract import Committed, NewTask, NodeView, Store
 from hub.store.reader import StoreReader
-from hub.store.sqlite import SqliteStore
+from hub.store.sqlite.store import SqliteStore
 from hub.store.writer import StoreWriter
 from hub.tokens import Grant, TokenBook
 from protocol.close_codes import CloseCode

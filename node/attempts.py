@@ -1,7 +1,7 @@
 """The attempts that a node was pushed and has no stored result of: which wait, which run, which must stop.
 
-An attempt leaves here only when its result is stored (it is then among the `Deliveries`), or when nobody wants its result: so
-it is always in one of the two, and the inventory is complete at any moment.
+An attempt leaves here only when its result is stored (it is then among the `Deliveries`), or when nobody wants its
+result: so it is always in one of the two, and the inventory is complete at any moment.
 """
 
 from __future__ import annotations
@@ -32,13 +32,11 @@ class Stage(Enum):
     """Its handler has ended; the result is on its way to the disk."""
 
 
-_MOVES: Final = frozenset(
-    {
-        (Stage.WAITING, Stage.RUNNING),
-        (Stage.WAITING, Stage.ENDED),
-        (Stage.RUNNING, Stage.ENDED),
-    }
-)
+_MOVES: Final = {
+    Stage.WAITING: frozenset({Stage.RUNNING, Stage.ENDED}),
+    Stage.RUNNING: frozenset({Stage.ENDED}),
+    Stage.ENDED: frozenset[Stage](),
+}
 
 
 class Held:
@@ -55,8 +53,9 @@ class Held:
         self.finished: Finished | None = None
 
     def move(self, stage: Stage) -> None:
-        """Go to another stage. A move that is not in the table is a bug of ours."""
-        assert (self.stage, stage) in _MOVES, f"{self.stage} -> {stage}"
+        """Go to another stage. Raises RuntimeError for a move that is not in the table: a bug of ours."""
+        if stage not in _MOVES[self.stage]:
+            raise RuntimeError(f"an attempt cannot go from {self.stage.value} to {stage.value}")
         self.stage = stage
 
 
@@ -152,7 +151,7 @@ class Attempts:
         return iter([held for held in self._held.values() if held.stage is Stage.WAITING])
 
     def end(self, key: AttemptKey) -> Held | None:
-        """Note that a handler has ended, or will never start; frees its slot. None if it is not held or ended before."""
+        """Note that a handler has ended, or will never start; frees its slot. None if it is not held, or had ended."""
         held = self._held.get(key)
         if held is None or held.stage is Stage.ENDED:
             return None

@@ -2,8 +2,8 @@
 
 It counts dials, never sessions: wrapped around a session, the library's delay would never shrink again. What it gives:
 
-- after a session: a time drawn evenly from 0 to the spread that the hub named, so that a fleet does not come back at once;
-- after a dial that failed, or a session that did not live long enough to trust: ``uniform(0.5, 1) * min(cap, 1 s * 2**k)``;
+- after a session: a time drawn evenly from 0 to the spread that the hub named, so that a fleet comes back one by one;
+- after a dial that failed, or a session too short to be trusted: ``uniform(0.5, 1) * min(cap, 1 s * 2**k)``;
 - ``k`` begins again at 0 once a session has lived for a minute;
 - what the hub asked for (``Retry-After``), with up to a fifth more;
 - parked, where only a person can help: 5 to 15 minutes.
@@ -94,5 +94,7 @@ class BackingOff:
 
 
 def _exponential_s(cap_s: float) -> Iterator[float]:
-    """Give 1, 2, 4 … seconds up to the cap, for ever. The library's generators open with a None that is to be skipped."""
-    return (delay_s for delay_s in backoff.expo(base=2, factor=1, max_value=cap_s) if delay_s is not None)
+    """Give 1, 2, 4 … seconds up to the cap, for ever."""
+    delays_s: Iterator[float | None] = backoff.expo(base=2, factor=1, max_value=cap_s)
+    # The library's generators open with a None, whatever their types say.
+    return (delay_s for delay_s in delays_s if delay_s is not None)

@@ -1,4 +1,4 @@
-"""Results that are in the outbox and that no hub has acknowledged: in what order, and how many at once, they are sent."""
+"""Results in the outbox that no hub has acknowledged: in what order, and how many at once, they are sent."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, Raw
 
 from node.effects import Finished
 from protocol.frames import AttemptKey, Result, TaskError
@@ -19,7 +20,7 @@ FRAME_BYTES: Final = 200
 
 
 class Deliveries:
-    """Results that wait for an ack, oldest first. Bounded by the slots: a hub pushes nothing more while they are full."""
+    """Results that wait for an ack, oldest first. Bounded by the slots: a hub pushes no more while they are full."""
 
     def __init__(self, results: Iterable[Finished] = ()) -> None:
         self._results = {finished.key: finished for finished in results}
@@ -65,7 +66,7 @@ class Deliveries:
             if finished is None:
                 continue
             frame = _frame(finished, now_s, result_bytes_max)
-            size_bytes = len(memoryview(frame.value)) + FRAME_BYTES
+            size_bytes = _value_bytes(frame) + FRAME_BYTES
             self._in_flight[key] = size_bytes
             self._in_flight_bytes += size_bytes
             taken.append(frame)
@@ -75,11 +76,15 @@ class Deliveries:
 def _frame(finished: Finished, now_s: float, result_bytes_max: int) -> Result:
     result = finished.result
     age_s = max(0.0, now_s - finished.ended_s)
-    size_bytes = len(memoryview(result.value))
+    size_bytes = _value_bytes(result)
     if size_bytes <= result_bytes_max:
         return msgspec.structs.replace(result, age_s=age_s)
-    # It was within the limit of the hub that it was made for, and this hub's is lower: sent as it is, it would close every
-    # connection for ever.
+    # It was within the limit of the hub that it was made for, and this hub's is lower: sent as it is, it would close
+    # every connection for ever.
     message = f"the result has {size_bytes} bytes; this hub takes at most {result_bytes_max}"
     error = TaskError(kind="bad_result", message=message, retryable=False)
-    return msgspec.structs.replace(result, outcome="failed", value=msgspec.Raw(b""), error=error, age_s=age_s)
+    return msgspec.structs.replace(result, outcome="failed", value=UNSET, error=error, age_s=age_s)
+
+
+def _value_bytes(result: Result) -> int:
+    return len(memoryview(result.value)) if isinstance(result.value, Raw) else 0

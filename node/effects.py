@@ -1,7 +1,7 @@
 """What the core wants done, as values, in the order in which it is to be done.
 
-Two orders are structural. A result cannot be sent before it is in the outbox, because the `Send` does not exist until the
-shell has told the core that it is `stored`. An instance cannot register before its id is in the state folder, because the
+Two orders are structural. A result cannot be sent before it is in the outbox, because the `Send` does not exist until
+the shell has told the core that it is `stored`. An instance cannot register before its id is in the state folder: the
 core is made with it.
 """
 

@@ -72,7 +72,7 @@ class OutboxError(NodeError):
 class DialError(NodeError):
     """A hub could not be reached, or refused the connection before a session began.
 
-    ``is_fatal``: trying again soon is pointless, a person must act first. ``retry_after_s``: when the hub asked us back.
+    ``is_fatal``: trying again soon is pointless, a person must act. ``retry_after_s``: when the hub wants us back.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from hub import effects as does
 from hub.core import CoreSettings, HubCore
 from hub.effects import Effect
 from hub.store.contract import HubStarted, Inherited, NewTask, Now, Operation, Submit, TaskOptions
-from hub.store.sqlite import SqliteStore
+from hub.store.sqlite.store import SqliteStore
 from protocol.close_codes import CloseCode
 from protocol.frames import Frame, Inventory, NodeFrame, Register, Result, Task
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hub.lifecycle import FINAL, MOVES, IllegalMoveError, Move, TaskState, after, diagram, is_final
@@ -31,3 +33,8 @@ def test_each_state_and_move_has_its_sentence_in_the_picture() -> None:
     assert picture.startswith("stateDiagram-v2\n")
     for (state, move), target in MOVES.items():
         assert f"    {state} --> {target}: {move}\n" in picture
+
+
+def test_the_picture_in_the_docs_is_printed_from_the_table() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "task-states.md"
+    assert f"```mermaid\n{diagram()}```" in page.read_text()

@@ -1,0 +1,411 @@
+"""The commands of the hub: ``moorline hub`` runs one, ``moorline token`` says who may talk to it.
+
+Nothing heavy is imported before a command runs, so that its help is quick. Exit codes are those of
+`docs/reference/cli.md`; a service manager should start a hub again unless it ended with 0, 1 or 2.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from hub.settings import HubSettings
+    from hub.tokens import TokenView
+
+# What starting again cannot mend: a database that is damaged or too new.
+EXIT_REFUSED: Final = 1
+EXIT_SETTINGS: Final = 2
+EXIT_NOT_FOUND: Final = 5
+# Somebody else has the port or the state folder; it may be free the next time.
+EXIT_CONFLICT: Final = 6
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class StartError(click.ClickException):
+    """The hub cannot start. The message is one sentence; the remedy is what would be right."""
+
+    def __init__(self, message: str, remedy: str, exit_code: int) -> None:
+        super().__init__(f"{message}\n  {remedy}" if remedy else message)
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class, and reads it from the instance
+
+
+class SectionOption(click.Option):
+    """An option that stands under a heading of its own in the help."""
+
+    def __init__(self, *arguments: Any, section: str = "Options", **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.section = section
+
+
+class SectionedCommand(click.Command):
+    """A command whose help shows its options by section, in the order in which they are declared."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one block for each section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(parameter, "section", "Other"), []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def _options(section: str, *options: tuple[str, dict[str, Any]]) -> Callable[[F], F]:
+    """Declare options of one section; the first one given comes first in the help."""
+
+    def declare(function: F) -> F:
+        for name, settings in reversed(options):
+            if settings.get("default") is not None:
+                settings.setdefault(
+                    "show_default", f"{settings['default']:g}" if settings.get("type") is float else True
+                )
+            function = click.option(name, cls=SectionOption, section=section, **settings)(function)
+        return function
+
+    return declare
+
+
+FILE: Final = click.Path(path_type=Path, dir_okay=False)
+FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+
+
+# The defaults stand in `hub.settings.HubSettings` too; a test holds the two against each other. Importing them here
+# would make the help of every command pay for msgspec.
+@click.command(
+    cls=SectionedCommand,
+    epilog="Each option is also a variable (--node-port: MOORLINE_HUB_NODE_PORT) and a key in [hub] of moorline.toml.",
+)
+@_options(
+    "Where it listens",
+    ("--node-host", {"default": "127.0.0.1", "metavar": "HOST", "help": "Address for nodes."}),
+    (
+        "--node-port",
+        {"default": 8765, "type": int, "metavar": "PORT", "help": "Port for nodes; 0 lets the system pick."},
+    ),
+    ("--http-host", {"default": "127.0.0.1", "metavar": "HOST", "help": "Address for clients: API and event stream."}),
+    (
+        "--http-port",
+        {"default": 8780, "type": int, "metavar": "PORT", "help": "Port for clients; 0 lets the system pick."},
+    ),
+)
+@_options(
+    "What it keeps",
+    (
+        "--state",
+        {"default": Path(".moorline/hub"), "type": FOLDER, "metavar": "FOLDER", "help": "Folder of this hub's own."},
+    ),
+    (
+        "--durability",
+        {
+            "default": "full",
+            "type": click.Choice(["full", "normal"]),
+            "help": "full: what was answered survives a power cut. normal: it survives a crash of the hub.",
+        },
+    ),
+    (
+        "--retention-s",
+        {"default": 7 * 24 * 3600.0, "type": float, "metavar": "SECONDS", "help": "Seconds to keep finished tasks."},
+    ),
+    (
+        "--retention-count",
+        {"default": 1_000_000, "type": int, "metavar": "N", "help": "Finished tasks to keep at most."},
+    ),
+)
+@_options(
+    "Who may come in",
+    ("--tls-cert", {"type": FILE, "metavar": "FILE", "help": "Certificate chain (PEM), for both ports."}),
+    ("--tls-key", {"type": FILE, "metavar": "FILE", "help": "Its private key (PEM)."}),
+    (
+        "--client-ca",
+        {
+            "type": FILE,
+            "metavar": "FILE",
+            "help": "Ask everyone for a certificate that this authority (PEM) has signed.",
+        },
+    ),
+    (
+        "--insecure",
+        {"is_flag": True, "help": "Listen on other addresses than loopback without any token: trust the network."},
+    ),
+)
+@_options(
+    "Nodes",
+    (
+        "--heartbeat-s",
+        {"default": 10.0, "type": float, "metavar": "SECONDS", "help": "Seconds between two heartbeats of a node."},
+    ),
+    (
+        "--gone-after-s",
+        {
+            "default": 3600.0,
+            "type": float,
+            "metavar": "SECONDS",
+            "help": "Seconds until an unreachable node counts as gone.",
+        },
+    ),
+    (
+        "--strict-names",
+        {"is_flag": True, "help": "Refuse tasks with a name that no connected node handles; else they wait for one."},
+    ),
+)
+@_options(
+    "Limits",
+    (
+        "--admissions-per-s",
+        {"default": 300.0, "type": float, "metavar": "N", "help": "Registrations a second; the others come later."},
+    ),
+    ("--connections-max", {"default": 10_000, "type": int, "metavar": "N", "help": "Connections of nodes."}),
+    (
+        "--connections-per-address-max",
+        {"default": 10_000, "type": int, "metavar": "N", "help": "Connections from one address."},
+    ),
+    (
+        "--payload-bytes-max",
+        {"default": 256 * 1024, "type": int, "metavar": "BYTES", "help": "Bytes of a task's payload."},
+    ),
+    (
+        "--result-bytes-max",
+        {"default": 256 * 1024, "type": int, "metavar": "BYTES", "help": "Bytes of a task's value."},
+    ),
+)
+def hub(**options: Any) -> None:
+    """Run a hub: it holds the nodes' sessions, keeps the tasks, and decides.
+
+    SIGTERM or Ctrl-C ends it in good order; killing it at any moment loses nothing. When it is ready, it says so and
+    where it listens in one line on stderr.
+    """
+    raise click.exceptions.Exit(_run(options))
+
+
+def _run(options: dict[str, Any]) -> int:
+    from hub.errors import SettingsError  # noqa: PLC0415  # help must not load a server
+    from hub.service import run  # noqa: PLC0415
+    from hub.settings import HubSettings  # noqa: PLC0415
+    from hub.store.contract import StoreError  # noqa: PLC0415
+
+    _start_logging()
+    try:
+        settings = HubSettings(**options)
+        _check_files(settings)
+        return run(settings)
+    except SettingsError as error:
+        raise _settings_error(error.args) from error
+    except StoreError as error:
+        raise _store_error(str(error)) from error
+    except OSError as error:
+        raise _system_error(error) from error
+
+
+def _start_logging() -> None:
+    """Log to stderr, one line an event; ``MOORLINE_LOG_LEVEL`` says how much."""
+    import logging  # noqa: PLC0415  # help needs none
+
+    level = os.environ.get("MOORLINE_LOG_LEVEL", "INFO").upper()
+    if level not in logging.getLevelNamesMapping():
+        raise StartError(f"MOORLINE_LOG_LEVEL is {level}", "Set it to DEBUG, INFO, WARNING or ERROR.", EXIT_SETTINGS)
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _check_files(settings: HubSettings) -> None:
+    """Refuse files that cannot be read before anything is opened: OpenSSL's own words do not name them."""
+    for option, path in (
+        ("--tls-cert", settings.tls_cert),
+        ("--tls-key", settings.tls_key),
+        ("--client-ca", settings.client_ca),
+    ):
+        if path is not None and not os.access(path, os.R_OK):
+            raise StartError(f"{option} {path} cannot be read", "Check its path and permissions.", EXIT_SETTINGS)
+
+
+def _settings_error(arguments: Sequence[object]) -> StartError:
+    problem, remedy = (*(str(argument) for argument in arguments), "", "")[:2]
+    return StartError(problem, _sentence(remedy), EXIT_SETTINGS)
+
+
+def _store_error(text: str) -> StartError:
+    """Take the store's sentence apart: what is wrong, and behind the semicolon what to do."""
+    problem, _, remedy = text.partition("; ")
+    in_use = "in use by another hub" in problem
+    return StartError(problem, _sentence(remedy), EXIT_CONFLICT if in_use else EXIT_REFUSED)
+
+
+def _system_error(error: OSError) -> StartError:
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        return StartError(
+            f"another process listens on {_address_of(error)}",
+            "Stop it, or choose another port with --node-port or --http-port.",
+            EXIT_CONFLICT,
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        remedy = "Give --node-host and --http-host an address of this machine."
+        return StartError(f"{_address_of(error)} is no address of this machine", remedy, EXIT_SETTINGS)
+    if error.errno == errno.EACCES and error.filename is None:
+        remedy = "Choose ports above 1023 with --node-port and --http-port."
+        return StartError(f"this user may not listen there: {reason}", remedy, EXIT_SETTINGS)
+    where = f"{error.filename}: " if error.filename else ""
+    return StartError(f"the hub cannot start: {where}{reason}", "", EXIT_REFUSED)
+
+
+def _address_of(error: OSError) -> str:
+    """Find the address in asyncio's words: ``… on address ('127.0.0.1', 8765): …``."""
+    found = re.search(r"\('([^']+)', (\d+)", str(error))
+    return f"{found[1]}:{found[2]}" if found else "that address"
+
+
+def _sentence(text: str) -> str:
+    """Make what would be right a sentence of its own."""
+    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+_state = click.option(
+    "--state",
+    type=FOLDER,
+    default=Path(".moorline/hub"),
+    envvar="MOORLINE_HUB_STATE",
+    show_default=True,
+    help="The hub's state folder.",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def token() -> None:
+    """Say who may talk to the hub.
+
+    Works on the hub's state folder, also while the hub runs: it takes notice within a second, and ends the sessions
+    of a token that was revoked.
+    """
+
+
+@token.command("create")
+@click.option(
+    "--role",
+    required=True,
+    type=click.Choice(["node", "read", "submit", "admin"]),
+    help="node: open sessions, nothing else. read: read. submit: also submit, cancel, retry. admin: everything.",
+)
+@click.option("--name", default="", help="For people: whose it is.")
+@click.option("--node", "node_id", metavar="NODE_ID", help="Only this node may use it (role node).")
+@click.option(
+    "--expires-in", "expires_in_s", metavar="TIME", callback=lambda _c, _p, text: _seconds(text), help="30d, 12h, …"
+)
+@_json
+@_state
+def token_create(
+    role: str, name: str, node_id: str | None, expires_in_s: float | None, *, as_json: bool, state: Path
+) -> None:
+    """Make a token. Its secret is printed once, and kept nowhere."""
+    from hub.tokens import create_token  # noqa: PLC0415  # help must not load the store
+
+    if node_id is not None and role != "node":
+        raise click.UsageError("--node needs --role node")
+    created = _on_store(
+        lambda: create_token(state, name=name or role, role=role, expires_in_s=expires_in_s, node_id=node_id)
+    )
+    if as_json:
+        click.echo(json.dumps({"id": created.id, "role": role, "name": name or role, "secret": created.secret}))
+        return
+    click.echo(f"Token {created.id} ({role}). Its secret, shown this once:", err=True)
+    click.echo(created.secret)
+    click.echo(f"Revoke it with: moorline token revoke {created.id}", err=True)
+
+
+@token.command("list")
+@_json
+@_state
+def token_list(*, as_json: bool, state: Path) -> None:
+    """Show the tokens, without their secrets."""
+    from hub.tokens import list_tokens  # noqa: PLC0415
+
+    views = _on_store(lambda: list_tokens(state))
+    if as_json:
+        click.echo(json.dumps({"tokens": [_document(view) for view in views]}, indent=2))
+    elif not views:
+        click.echo("There are no tokens: only this machine may talk to the hub.", err=True)
+    else:
+        now_s = datetime.now(UTC).timestamp()
+        for line in _aligned([_TITLES, *(_row(view, now_s) for view in views)]):
+            click.echo(line)
+
+
+@token.command("revoke")
+@click.argument("token_id")
+@_state
+def token_revoke(token_id: str, *, state: Path) -> None:
+    """End a token now, and the sessions that were opened with it."""
+    from hub.tokens import revoke_token  # noqa: PLC0415
+
+    if not _on_store(lambda: revoke_token(state, token_id)):
+        raise StartError(f"there is no token {token_id}", "See `moorline token list`.", EXIT_NOT_FOUND)
+    click.echo(f"Token {token_id} is revoked.", err=True)
+
+
+T = TypeVar("T")
+
+
+def _on_store(action: Callable[[], T]) -> T:
+    from hub.store.contract import StoreError  # noqa: PLC0415
+
+    try:
+        return action()
+    except StoreError as error:
+        raise _store_error(str(error)) from error
+    except OSError as error:
+        message = f"{error.filename or 'the state folder'} cannot be used: {error.strerror or error}"
+        raise StartError(message, "Check --state and its permissions.", EXIT_SETTINGS) from error
+
+
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", text.strip())
+    if found is None or float(found[1]) == 0:
+        raise click.BadParameter(f"{text!r} is no time; write a number and a unit: 90s, 15m, 12h, 30d or 4w.")
+    return float(found[1]) * _UNITS_S[found[2] or "s"]
+
+
+_TITLES: Final = ("ID", "NAME", "ROLE", "NODE", "CREATED", "EXPIRES", "STATE")
+
+
+def _row(view: TokenView, now_s: float) -> tuple[str, ...]:
+    state = "valid"
+    if view.revoked_at is not None:
+        state = "revoked"
+    elif view.expires_at is not None and view.expires_at <= now_s:
+        state = "expired"
+    node = view.node_id or "-"
+    return (view.id, view.name, view.role, node, _day(view.created_at), _day(view.expires_at), state)
+
+
+def _document(view: TokenView) -> dict[str, object]:
+    names = ("id", "name", "role", "node_id", "created_at", "expires_at", "revoked_at")
+    return {name: getattr(view, name) for name in names}
+
+
+def _day(at: float | None) -> str:
+    return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lay out rows in columns, two spaces apart."""
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

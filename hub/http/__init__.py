@@ -1,0 +1,1 @@
+"""The HTTP API: what clients ask, and the event stream that answers them."""

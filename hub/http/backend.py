@@ -1,0 +1,85 @@
+"""What the HTTP API asks of the hub behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from hub.events import EventFeed
+from hub.sessions import LiveNode
+from hub.store.contract import Broadcasted, Cancelled, NewTask, NodeView, Revived, Store, Submitted
+from protocol.frames import Progress
+
+T = TypeVar("T")
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """How the hub is at this moment. ``degraded`` says why the store takes no commits; None: it takes them."""
+
+    hub_id: str
+    version: str
+    started_at: float
+    degraded: str | None
+    stopping: bool
+    sessions: int
+
+
+class HubBackend(Protocol):
+    """The hub, as its API sees it. All on the event loop's thread.
+
+    The verbs return after their commit. They raise HubDegradedError or HubStoppingError where nothing can be accepted;
+    cancelling one that waits does not undo it.
+    """
+
+    @property
+    def events(self) -> EventFeed:
+        """What happens, as it is committed."""
+        ...
+
+    async def submit(self, tasks: Sequence[NewTask]) -> Submitted:
+        """Accept tasks, all or none."""
+        ...
+
+    async def broadcast(self, template: NewTask) -> Broadcasted:
+        """Accept one task for each online node that can serve the template."""
+        ...
+
+    async def cancel(self, task_ids: Sequence[str], reason: str) -> Cancelled:
+        """Cancel tasks that are not final."""
+        ...
+
+    async def revive(self, task_ids: Sequence[str]) -> Revived:
+        """Queue finished tasks again."""
+        ...
+
+    async def wish(
+        self, node_id: str, *, cordoned: bool | None = None, draining: bool | None = None
+    ) -> NodeView | None:
+        """Note an operator's wish about a node; None if there is no such node."""
+        ...
+
+    async def disconnect(self, node_id: str) -> bool:
+        """Close a node's connection; False if it has none."""
+        ...
+
+    async def read(self, query: Callable[[Store], T]) -> T:
+        """Ask the store on its reader thread. Raises StoreUnavailableError if it cannot answer in time."""
+        ...
+
+    def live(self, node_id: str) -> LiveNode | None:
+        """Give what only a live session knows of a node."""
+        ...
+
+    def progress(self, task_id: str) -> Progress | None:
+        """Give the latest progress of a task that runs."""
+        ...
+
+    def handles(self, name: str) -> bool:
+        """Tell whether a connected node handles this name."""
+        ...
+
+    def health(self) -> Health:
+        """Say how the hub is."""
+        ...

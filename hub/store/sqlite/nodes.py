@@ -1,0 +1,282 @@
+"""Nodes: who they are, whether they are there, and what an operator wants of them."""
+
+# ruff: noqa: S608 - statements are put together from names of this package; every value is a parameter
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from hub.reconciliation import reconcile
+from hub.store.contract import (
+    Assignment,
+    HubStarted,
+    Inherited,
+    NodeLeft,
+    NodeSeen,
+    NodeView,
+    NodeWish,
+    Reconciled,
+    RegisterNode,
+)
+from hub.store.sqlite import bulk, codes, rows, settling
+from hub.store.sqlite.rows import StoredTask
+from hub.store.sqlite.settling import Settled
+from hub.store.sqlite.transaction import Transaction
+from protocol.frames import AttemptKey
+
+NodeState = Literal["online", "draining", "unreachable", "gone"]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Wishes(Struct, array_like=True):
+    state: str
+    cordoned: int
+    draining: int
+
+
+class _StoredNode(Struct, array_like=True):
+    """One row of `nodes` as it is shown."""
+
+    id: str
+    name: str
+    state: NodeState
+    cordoned: int
+    draining: int
+    labels: dict[str, str]
+    slots: int
+    slots_in_use: int
+    handlers: list[str]
+    version: str
+    instance_id: str
+    session_id: str
+    first_seen_at: float
+    last_seen_at: float
+    connected_at: float | None
+    connects: int
+    disconnects: int
+    last_disconnect_at: float | None
+    last_disconnect_reason: str
+    succeeded: int
+    failed: int
+    cancelled: int
+    lost: int
+    run_s: float
+
+
+_COLUMNS: Final = (
+    "id, name, state, cordoned, draining, json(labels), slots, slots_in_use, json(handlers), version, instance_id,"
+    " session_id, first_seen_at, last_seen_at, connected_at, connects, disconnects, last_disconnect_at,"
+    " last_disconnect_reason, succeeded, failed, cancelled, lost, run_s"
+)
+
+_nodes = msgspec.json.Decoder(list[_StoredNode])
+_wishes = msgspec.json.Decoder(list[_Wishes])
+_ids = msgspec.json.Decoder(list[tuple[str]])
+_holders = msgspec.json.Decoder(list[tuple[str, str]])
+
+
+# --- coming and going ------------------------------------------------------------------------------------------------
+
+
+def register(tx: Transaction, operation: RegisterNode) -> Reconciled:
+    """Note that a node is here, and hold its inventory against what is stored."""
+    node_id = operation.node_id
+    wishes = _wishes_of(tx, node_id)
+    state = "draining" if wishes is not None and wishes.draining else "online"
+    _note_presence(tx, operation, state)
+    if wishes is None or wishes.state != state:
+        tx.event(f"node.{state}", node_id=node_id)
+    held = rows.select(tx.connection, "WHERE held = 1 AND node_id = ?", (node_id,))
+    inventory = operation.inventory
+    named = rows.by_ids(tx.connection, {task_id for task_id, _ in (*inventory.running, *inventory.results)})
+    found = reconcile(
+        [rows.row_of(task) for task in held],
+        {task_id: rows.row_of(task) for task_id, task in named.items()},
+        inventory,
+        operation.instance_id,
+        operation.predecessors,
+    )
+    tasks = {task.task_id: task for task in held}
+    settling.write(tx, [Settled(tasks[change.row.task_id], change) for change in found.changes])
+    return Reconciled(
+        keep=found.keep,
+        stop=found.stop,
+        forget=found.forget,
+        cancel=found.cancel,
+        push=_pushes(tx, found.push, tasks),
+        held=found.held,
+        unknown=found.unknown,
+        cordoned=wishes is not None and wishes.cordoned == 1,
+        draining=wishes is not None and wishes.draining == 1,
+    )
+
+
+def _pushes(tx: Transaction, pushed: Collection[AttemptKey], tasks: dict[str, StoredTask]) -> list[Assignment]:
+    assignments = []
+    for task_id, _ in pushed:
+        task = tasks[task_id]
+        name = tx.classes.get(task.class_id).name
+        assignments.append(rows.assignment_of(task, name, rows.payload_of(tx.connection, task)))
+    return assignments
+
+
+def _note_presence(tx: Transaction, operation: RegisterNode, state: str) -> None:
+    now_s = tx.now.wall_s
+    values = (operation.node_id, state, operation.instance_id, operation.session_id, now_s, now_s, now_s)
+    tx.connection.execute(
+        "INSERT INTO nodes (id, state, instance_id, session_id, first_seen_at, last_seen_at, connected_at, connects)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
+        " ON CONFLICT (id) DO UPDATE SET state = excluded.state, instance_id = excluded.instance_id,"
+        " session_id = excluded.session_id, last_seen_at = excluded.last_seen_at,"
+        " connected_at = excluded.connected_at, connects = connects + 1, unreachable_since = NULL",
+        values,
+    )
+    said = operation.registration
+    if said is not None:
+        labels, handlers = _encode(said.labels).decode(), _encode(sorted(said.handlers)).decode()
+        tx.connection.execute(
+            "UPDATE nodes SET name = ?, labels = ?, slots = ?, handlers = ?, version = ? WHERE id = ?",
+            (said.name, labels, said.slots, handlers, said.version, operation.node_id),
+        )
+
+
+def left(tx: Transaction, operation: NodeLeft) -> None:
+    """Note that a node's connection is gone, if it is still the one that is known."""
+    now = tx.now
+    state = "gone" if operation.gone else "unreachable"
+    changed = tx.connection.execute(
+        "UPDATE nodes SET state = ?, disconnects = disconnects + 1, last_disconnect_at = ?, last_disconnect_reason = ?,"
+        " connected_at = NULL, unreachable_since = ?"
+        " WHERE id = ? AND instance_id = ? AND session_id = ? AND state IN ('online', 'draining')",
+        (
+            state,
+            now.wall_s,
+            operation.reason,
+            now.steady_s,
+            operation.node_id,
+            operation.instance_id,
+            operation.session_id,
+        ),
+    ).rowcount
+    if changed:
+        tx.event(f"node.{state}", node_id=operation.node_id, reason=operation.reason)
+
+
+def seen(tx: Transaction, operation: NodeSeen) -> None:
+    """Note who was heard of."""
+    now_s = tx.now.wall_s
+    values = [(node_id, instance_id, now_s) for node_id, instance_id in operation.nodes]
+    # The instance is compared in the assignment: one statement serves many nodes.
+    assignments = "last_seen_at = iif(instance_id = column2, column3, last_seen_at)"
+    bulk.update(tx.connection, "nodes", "id", assignments, values)
+
+
+def wish(tx: Transaction, operation: NodeWish) -> NodeView | None:
+    """Note what an operator wants of a node."""
+    node_id = operation.node_id
+    before = _wishes_of(tx, node_id)
+    if before is None:
+        return None
+    cordoned = before.cordoned if operation.cordoned is None else int(operation.cordoned)
+    draining = before.draining if operation.draining is None else int(operation.draining)
+    state = before.state
+    if state in {"online", "draining"}:
+        state = "draining" if draining else "online"
+    if (cordoned, draining, state) != (before.cordoned, before.draining, before.state):
+        values = (cordoned, draining, state, node_id)
+        tx.connection.execute("UPDATE nodes SET cordoned = ?, draining = ?, state = ? WHERE id = ?", values)
+    if cordoned != before.cordoned:
+        tx.event("node.cordoned" if cordoned else "node.uncordoned", node_id=node_id)
+    if state != before.state:
+        tx.event(f"node.{state}", node_id=node_id)
+    tx.flush_totals()
+    return view(tx.connection, node_id)
+
+
+def hub_started(tx: Transaction, operation: HubStarted) -> Inherited:
+    """Note that no node is connected, and say what the hub takes over."""
+    rest = "FROM nodes WHERE state IN ('online', 'draining')"
+    for (node_id,) in bulk.read(tx.connection, _ids, "id", rest):
+        tx.event("node.unreachable", node_id=node_id, reason=f"hub {operation.hub_id} started")
+    tx.connection.execute(
+        "UPDATE nodes SET state = 'unreachable', connected_at = NULL, unreachable_since = ?"
+        " WHERE state IN ('online', 'draining')",
+        (tx.now.steady_s,),
+    )
+    holders = bulk.read(
+        tx.connection,
+        _holders,
+        "node_id, instance_id",
+        "FROM (SELECT DISTINCT node_id, instance_id FROM tasks WHERE held = 1 ORDER BY 1, 2)",
+    )
+    nodes = tx.connection.execute("SELECT COUNT(*) FROM nodes").fetchone()[0]
+    return Inherited(holders=holders, tasks=codes.by_state(tx.ledger.counts), nodes=nodes)
+
+
+def mark_gone(tx: Transaction, gone_after_s: float, batch: int) -> int:
+    """Note nodes as gone that have been unreachable for so long; give how many."""
+    rest = "FROM (SELECT id FROM nodes WHERE state = 'unreachable' AND unreachable_since <= ? LIMIT ?)"
+    found = bulk.read(tx.connection, _ids, "id", rest, (tx.now.steady_s - gone_after_s, batch))
+    for (node_id,) in found:
+        tx.event("node.gone", node_id=node_id, reason=f"not heard of for {gone_after_s:.0f} s")
+    bulk.update(tx.connection, "nodes", "id", "state = column2", [(node_id, "gone") for (node_id,) in found])
+    return len(found)
+
+
+def _wishes_of(tx: Transaction, node_id: str) -> _Wishes | None:
+    found = bulk.read(tx.connection, _wishes, "state, cordoned, draining", "FROM nodes WHERE id = ?", (node_id,))
+    return found[0] if found else None
+
+
+# --- queries ---------------------------------------------------------------------------------------------------------
+
+
+def view(connection: sqlite3.Connection, node_id: str) -> NodeView | None:
+    """Give one node."""
+    in_use = "(SELECT COUNT(*) FROM tasks WHERE held = 1 AND tasks.node_id = nodes.id) AS slots_in_use"
+    rest = f"FROM (SELECT nodes.*, {in_use} FROM nodes WHERE id = ?)"
+    found = bulk.read(connection, _nodes, _COLUMNS, rest, (node_id,))
+    return _view(found[0]) if found else None
+
+
+def views(connection: sqlite3.Connection) -> list[NodeView]:
+    """Give all nodes by id."""
+    used = "SELECT node_id, COUNT(*) AS used FROM tasks WHERE held = 1 GROUP BY node_id"
+    joined = f"nodes LEFT JOIN ({used}) AS busy ON busy.node_id = nodes.id"
+    rest = f"FROM (SELECT nodes.*, IFNULL(used, 0) AS slots_in_use FROM {joined} ORDER BY id)"
+    return [_view(node) for node in bulk.read(connection, _nodes, _COLUMNS, rest)]
+
+
+def _view(node: _StoredNode) -> NodeView:
+    return NodeView(
+        id=node.id,
+        name=node.name,
+        state=node.state,
+        cordoned=node.cordoned == 1,
+        draining=node.draining == 1,
+        labels=node.labels,
+        slots=node.slots,
+        slots_in_use=node.slots_in_use,
+        handlers=node.handlers,
+        version=node.version,
+        instance_id=node.instance_id,
+        session_id=node.session_id,
+        first_seen_at=node.first_seen_at,
+        last_seen_at=node.last_seen_at,
+        connected_at=node.connected_at,
+        connects=node.connects,
+        disconnects=node.disconnects,
+        last_disconnect_at=node.last_disconnect_at,
+        last_disconnect_reason=node.last_disconnect_reason,
+        succeeded=node.succeeded,
+        failed=node.failed,
+        cancelled=node.cancelled,
+        lost=node.lost,
+        run_s=node.run_s,
+    )

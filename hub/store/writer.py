@@ -1,0 +1,187 @@
+"""The thread that commits: it takes whatever has piled up, runs it in one transaction, and hands the answers back.
+
+A commit costs an fsync, whatever is in it. So nothing waits for a batch to fill: while one commit is under way the next
+piles up. Under light load an operation is alone in its commit; under heavy load hundreds share one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, TypeAlias, TypeVarTuple
+
+from hub.effects import Ticket
+from hub.store.contract import Committed, Now, Operation, Record, Store, StoreUnavailableError, Submit
+
+_logger = logging.getLogger(__name__)
+
+Told = TypeVarTuple("Told")
+
+Done: TypeAlias = list[tuple[Ticket, object]]
+
+# One transaction: so much that the fsync is shared well, so little that the commit stays short (20,000 rows take half a
+# second) and the answers of the first need not wait long for the last.
+OPERATIONS_MAX: Final = 64
+ROWS_MAX: Final = 20_000
+
+# A store that takes no commits is asked again after the first, at most the second; a full disk is seldom freed faster.
+RETRY_MIN_S: Final = 0.05
+RETRY_MAX_S: Final = 2.0
+
+# How long `stop` tries to commit what is pending before it gives up. Nothing of that was answered.
+STOP_WITHIN_S: Final = 10.0
+
+
+class StoreWriter:
+    """Owns the thread ``store-writer``.
+
+    Args:
+        store: where operations go.
+        clock: gives the time of a transaction; called on this thread.
+        loop: where the following are called, in order.
+        on_committed: called once for each commit, with the tickets and answers in order.
+        on_degraded: called once when the store stops taking commits, with the reason; everything is kept and tried
+            again.
+        on_recovered: called once when it takes them again.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], Now],
+        *,
+        loop: asyncio.AbstractEventLoop,
+        on_committed: Callable[[Done, Committed], None],
+        on_degraded: Callable[[str], None],
+        on_recovered: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._loop = loop
+        self._on_committed = on_committed
+        self._on_degraded = on_degraded
+        self._on_recovered = on_recovered
+        self._waiting: deque[tuple[Operation, Ticket]] = deque()
+        self._under_way = 0
+        self._wake = threading.Condition()
+        self._stop_by_s: float | None = None
+        self._is_degraded = False
+        self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
+
+    @property
+    def pending(self) -> int:
+        """How many operations are not committed yet. Whoever puts more bounds it: this queue never refuses."""
+        return len(self._waiting) + self._under_way
+
+    def start(self) -> None:
+        """Begin to commit. Twice is harmless."""
+        if self._thread.ident is None:
+            self._thread.start()
+
+    def put(self, operation: Operation, ticket: Ticket) -> None:
+        """Add an operation behind those that are there. From any thread; never waits for a commit."""
+        with self._wake:
+            self._waiting.append((operation, ticket))
+            self._wake.notify()
+
+    def stop(self) -> bool:
+        """Commit what is pending, within `STOP_WITHIN_S`, and end; tell whether all of it was committed.
+
+        Blocks. Twice is harmless. What was not committed was not answered either.
+        """
+        with self._wake:
+            if self._stop_by_s is None:
+                self._stop_by_s = monotonic() + STOP_WITHIN_S
+            self._wake.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+        return self.pending == 0
+
+    # --- on the thread ------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while batch := self._take():
+            committed = self._execute([operation for operation, _ in batch])
+            if committed is None:
+                return
+            tickets = [ticket for _, ticket in batch]
+            self._tell(self._on_committed, list(zip(tickets, committed.answers, strict=True)), committed)
+            # Only now: who sees that nothing is pending may rely on the callback being on its way.
+            self._under_way = 0
+
+    def _take(self) -> list[tuple[Operation, Ticket]]:
+        """Wait for operations and take as many as one transaction may have; none means: stop."""
+        with self._wake:
+            while not self._waiting and self._stop_by_s is None:
+                self._wake.wait()
+            batch: list[tuple[Operation, Ticket]] = []
+            rows = 0
+            while self._waiting and len(batch) < OPERATIONS_MAX:
+                rows += _weight(self._waiting[0][0])
+                if batch and rows > ROWS_MAX:
+                    break
+                batch.append(self._waiting.popleft())
+            self._under_way = len(batch)
+            return batch
+
+    def _execute(self, operations: list[Operation]) -> Committed | None:
+        """Commit, trying again for as long as it takes; None if the time to stop came first."""
+        pause_s = RETRY_MIN_S
+        while True:
+            try:
+                committed = self._store.execute(operations, self._clock())
+            except StoreUnavailableError as error:
+                self._degrade(str(error))
+            except Exception as error:
+                # The top of the thread: a fault of the store's own. Whoever waits must learn that nothing moves.
+                _logger.exception("the store failed")
+                self._degrade(repr(error))
+            else:
+                self._recover()
+                return committed
+            if not self._may_retry(pause_s):
+                return None
+            pause_s = min(2 * pause_s, RETRY_MAX_S)
+
+    def _degrade(self, reason: str) -> None:
+        if not self._is_degraded:
+            self._is_degraded = True
+            _logger.error("the store takes no commits: %s", reason)
+            self._tell(self._on_degraded, reason)
+
+    def _recover(self) -> None:
+        if self._is_degraded:
+            self._is_degraded = False
+            _logger.warning("the store takes commits again")
+            self._tell(self._on_recovered)
+
+    def _tell(self, callback: Callable[[*Told], object], *told: *Told) -> None:
+        # A closed loop: the hub has ended, and nobody is left to be told.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, *told)
+
+    def _may_retry(self, pause_s: float) -> bool:
+        """Wait for the next try; tell whether there is one."""
+        with self._wake:
+            by_s = monotonic() + pause_s
+            while (left_s := by_s - monotonic()) > 0:
+                if self._stop_by_s is not None and monotonic() + left_s > self._stop_by_s:
+                    return False
+                self._wake.wait(left_s)
+            return True
+
+
+def _weight(operation: Operation) -> int:
+    """Give how many rows an operation brings."""
+    match operation:
+        case Submit():
+            return len(operation.tasks)
+        case Record():
+            return len(operation.results)
+        case _:
+            return 1

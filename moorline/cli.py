@@ -1,0 +1,232 @@
+"""The command ``moorline``: finds its subcommands, and loads the one that is used and no other.
+
+Nothing but click is imported here, so that help, completion and a mistyped word answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+from click.shell_completion import get_completion_class
+
+from moorline.configuration import load_configuration
+from moorline.failures import MEANINGS, CommandError, ExitCode
+
+ENTRY_POINTS: Final = "moorline.commands"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subcommand:
+    """A subcommand that is known before it is loaded: where it is, and its line in the help."""
+
+    name: str
+    section: str
+    target: str
+    summary: str
+
+
+# The commands that come with Moorline. They stand in the entry points of pyproject.toml too (a test holds the two
+# against each other); with this table their help needs no import, and a bare checkout works without being installed.
+OWN: Final = (
+    Subcommand(name="hub", section="Run", target="hub.commands:hub", summary="Run a hub."),
+    Subcommand(name="node", section="Run", target="node.commands:node", summary="Run a node, or look after the nodes of a hub."),
+    Subcommand(name="dev", section="Run", target="moorline.commands:dev", summary="Run a hub and nodes together, to develop against."),
+    Subcommand(name="demo", section="Run", target="dashboards.commands:demo", summary="Kill a hub in the middle of real work, and watch."),
+    Subcommand(name="submit", section="Tasks", target="moorline.commands:submit", summary="Submit a task; with --wait, print its value."),
+    Subcommand(name="task", section="Tasks", target="moorline.commands:task", summary="List, show, explain, cancel or retry tasks."),
+    Subcommand(name="events", section="Tasks", target="moorline.commands:events", summary="Follow what happens, a line each."),
+    Subcommand(name="token", section="Operate", target="hub.commands:token", summary="Say who may talk to the hub."),
+    Subcommand(name="doctor", section="Operate", target="moorline.doctor:doctor", summary="Find out what stands between here and a hub."),
+    Subcommand(name="config", section="Operate", target="moorline.commands:config", summary="Show each setting, and where it came from."),
+)  # fmt: skip
+_OWN_BY_NAME: Final = {subcommand.name: subcommand for subcommand in OWN}
+
+
+@cache
+def _installed() -> dict[str, str]:
+    """Give what other packages add to the command: name to target."""
+    found = entry_points(group=ENTRY_POINTS)
+    return {point.name: point.value for point in sorted(found) if point.name not in _OWN_BY_NAME}
+
+
+class LazyGroup(click.Group):
+    """A group that learns its commands' names without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names in the order of the help."""
+        return [*_OWN_BY_NAME, *super().list_commands(ctx), *_installed()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command and give it; None if there is none of this name.
+
+        Raises:
+            CommandError: it exists and cannot be imported.
+        """
+        own = _OWN_BY_NAME.get(cmd_name)
+        if own is not None:
+            return load_command(cmd_name, own.target)
+        command = super().get_command(ctx, cmd_name)
+        if command is None and cmd_name in _installed():
+            command = load_command(cmd_name, _installed()[cmd_name])
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that ``args`` begin with; a mistyped name is answered with the nearest ones."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=self.list_commands(ctx), ctx=ctx
+            ) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands by section."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for own in OWN:
+            sections.setdefault(own.section, []).append((own.name, own.summary))
+        for name in super().list_commands(ctx):
+            sections.setdefault("Operate", []).append((name, self.commands[name].get_short_help_str()))
+        for name, target in _installed().items():
+            sections.setdefault("Installed beside Moorline", []).append((name, _summary(name, target)))
+        for title, commands in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the exit status means."""
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
+        super().format_epilog(ctx, formatter)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C and a reader that has gone away end it quietly."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            # The blank line closes the terminal's ^C.
+            click.echo(err=True)
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            _forget_stdout()
+            raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
+        return result
+
+
+def load_command(name: str, target: str) -> click.Command:
+    """Import ``module:attribute``.
+
+    Raises:
+        CommandError: it cannot be imported, or is no command.
+    """
+    module, _, attribute = target.partition(":")
+    try:
+        command = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        message = f"the command `{name}` cannot be loaded from {target}: {error}"
+        raise CommandError(
+            message, remedy="Install Moorline again: `pip install --force-reinstall moorline`."
+        ) from error
+    if not isinstance(command, click.Command):
+        raise CommandError(f"the command `{name}` cannot be loaded: {target} is {type(command).__name__}, no command")
+    return command
+
+
+def _summary(name: str, target: str) -> str:
+    """Give the help line of somebody else's command; only importing it tells, and one that is broken breaks no help."""
+    try:
+        return load_command(name, target).get_short_help_str()
+    except CommandError as error:
+        return f"({error.message})"
+
+
+def _forget_stdout() -> None:
+    """Point stdout at nothing, so that what is still buffered does not fail a second time when Python ends."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, sys.stdout.fileno())
+    os.close(nothing)
+
+
+def moorline_version() -> str:
+    """Give the installed version; a bare checkout has none."""
+    try:
+        return version("moorline")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's call
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"moorline {moorline_version()}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={
+        "auto_envvar_prefix": "MOORLINE",
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+    },
+)
+@click.option(
+    "--config",
+    "config_path",
+    envvar="MOORLINE_CONFIG",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Settings file; else moorline.toml in the current folder, if there is one.",
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the version."
+)
+@click.pass_context
+def cli(ctx: click.Context, config_path: Path | None) -> None:
+    """Run tasks on machines that a server cannot reach.
+
+    A setting is taken from its flag, else from its variable (MOORLINE_…), else from moorline.toml, else it has its
+    default. `moorline config` shows which.
+    """
+    configuration = load_configuration(config_path, lambda name: cli.get_command(ctx, name))
+    ctx.obj = configuration
+    if ctx.invoked_subcommand is not None:
+        command = cli.get_command(ctx, ctx.invoked_subcommand)
+        if command is not None:
+            ctx.default_map = {ctx.invoked_subcommand: configuration.defaults_for(ctx.invoked_subcommand, command)}
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes `moorline` in a shell.
+
+    \b
+    bash   eval "$(moorline completion bash)"      in ~/.bashrc
+    zsh    eval "$(moorline completion zsh)"       in ~/.zshrc
+    fish   moorline completion fish | source       in ~/.config/fish/config.fish
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise AssertionError(f"click completes no {shell}")
+    click.echo(kind(cli, {}, "moorline", "_MOORLINE_COMPLETE").source())
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command and end the process with its status."""
+    cli.main(args=arguments, prog_name="moorline")
+    sys.exit(ExitCode.OK)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""One connection to a hub: the dial and what can be wrong with it, frames in, frames out.
+
+It decides nothing. Everything that the core says between two wake-ups of the writer travels in one message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidStatus,
+    ProxyError,
+)
+from websockets.typing import Subprotocol
+
+from node.errors import ConnectionLostError, DialError, SettingsError
+from protocol.codec import encode_messages, hub_frames_decoder
+from protocol.frames import HubFrame, NodeFrame
+from protocol.limits import MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL
+
+logger = logging.getLogger(__name__)
+
+# From the first packet to the end of the handshake: a satellite link and a slow TLS handshake fit.
+OPEN_WITHIN_S: Final = 15.0
+
+# Pings find dead links below the session; heartbeats find the same sooner, and dead hubs as well.
+PING_EVERY_S: Final = 20.0
+PING_TIMEOUT_S: Final = 20.0
+CLOSE_WITHIN_S: Final = 5.0
+
+# How long one message may take to leave. The heartbeat monitor has left the connection long before.
+SEND_WITHIN_S: Final = 60.0
+
+# Messages received and not yet taken: the core takes each at once; past this TCP slows the hub down.
+MESSAGES_QUEUED_MAX: Final = 16
+
+# From here on lossy frames are not sent: all slots' results, and a hub that does not read.
+FRAMES_CONGESTED: Final = 10_000
+
+# A close frame has room for 123 bytes of reason.
+CLOSE_REASON_BYTES_MAX: Final = 123
+
+# As much of a refusal's text as is worth a log line.
+BODY_CHARACTERS_MAX: Final = 200
+
+
+class Connection:
+    """A connection that is open, with a writer of its own."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._decoder = hub_frames_decoder()
+        self._waiting: deque[NodeFrame] = deque()
+        self._has_news = asyncio.Event()
+        self._writer = asyncio.get_running_loop().create_task(self._write(), name="connection-writer")
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether so much waits to be sent that what may be lost should be."""
+        return len(self._waiting) > FRAMES_CONGESTED
+
+    def send(self, frames: Sequence[NodeFrame]) -> None:
+        """Queue frames, in order. Returning proves nothing: only the hub's answer does."""
+        self._waiting.extend(frames)
+        self._has_news.set()
+
+    async def receive(self) -> list[HubFrame]:
+        """Give the frames of the next message. Cancelling it loses nothing.
+
+        Raises:
+            ConnectionLostError: the connection has ended.
+            protocol.errors.ProtocolError: what came is not a message of a hub; close the connection.
+        """
+        try:
+            message = await self._socket.recv(decode=False)
+        except ConnectionClosed as closed:
+            raise _lost(closed) from None
+        return self._decoder.decode(message)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close it, within `CLOSE_WITHIN_S`; twice is harmless. What waited to be sent is dropped."""
+        self._writer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._writer
+        await self._socket.close(code, reason.encode()[:CLOSE_REASON_BYTES_MAX].decode("utf-8", "ignore"))
+
+    async def _write(self) -> None:
+        """Send what waits, until the connection ends."""
+        try:
+            while True:
+                await self._has_news.wait()
+                self._has_news.clear()
+                frames = list(self._waiting)
+                self._waiting.clear()
+                for message in encode_messages(frames):
+                    async with asyncio.timeout(SEND_WITHIN_S):
+                        await self._socket.send(message, text=True)
+        except ConnectionClosed:
+            # Whoever receives hears of it too.
+            pass
+        except TimeoutError:
+            logger.warning("the hub took no message for %.0f s; the connection is dropped", SEND_WITHIN_S)
+            self._socket.transport.abort()
+
+
+class Dialer:
+    """Dials hubs.
+
+    Args:
+        token: sent as a bearer token.
+        ca: a file of certificates that hubs are checked against, instead of the system's.
+        client_cert, client_key: who we are, for hubs that ask.
+        proxy: an address, ``"auto"`` for what the environment says, None for a direct connection.
+        version: for the hub's logs.
+
+    Raises:
+        SettingsError: a certificate file cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        token: str | None = None,
+        ca: Path | None = None,
+        client_cert: Path | None = None,
+        client_key: Path | None = None,
+        proxy: str | None = None,
+        version: str = "",
+    ) -> None:
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._tls = _tls(ca, client_cert, client_key)
+        self._proxy: str | Literal[True] | None = True if proxy == "auto" else proxy
+        self._user_agent = f"moorline-node/{version}"
+
+    async def dial(self, url: str) -> Connection:
+        """Connect to a hub.
+
+        Raises:
+            DialError: it cannot be had; the error says why, what to do, and how long to wait where the hub said so.
+        """
+        address = url.rstrip("/")
+        if not address.endswith(NODE_PATH):
+            address += NODE_PATH
+        options: dict[str, Any] = {"ssl": self._tls} if address.startswith("wss:") else {}
+        try:
+            socket = await connect(
+                address,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                additional_headers=self._headers,
+                user_agent_header=self._user_agent,
+                compression=None,
+                proxy=self._proxy,
+                max_size=MESSAGE_BYTES_MAX,
+                max_queue=MESSAGES_QUEUED_MAX,
+                open_timeout=OPEN_WITHIN_S,
+                ping_interval=PING_EVERY_S,
+                ping_timeout=PING_TIMEOUT_S,
+                close_timeout=CLOSE_WITHIN_S,
+                **options,
+            )
+        except (OSError, InvalidHandshake, InvalidProxy, EOFError) as error:
+            raise explain(error) from error
+        if socket.subprotocol != SUBPROTOCOL:
+            await socket.close()
+            raise DialError(NOT_A_HUB, "check the address and the port")
+        return Connection(socket)
+
+
+NOT_A_HUB: Final = "this address answers something else than a Moorline hub"
+
+
+def explain(error: Exception) -> DialError:
+    """Say in words what a failed dial means, and what to do about it."""
+    match error:
+        case InvalidStatus():
+            return _explain_status(error)
+        case InvalidProxy() | ProxyError():
+            return DialError(f"the proxy does not let us through ({error})", "check --proxy")
+        case InvalidMessage() | EOFError() | InvalidHandshake():
+            return DialError(f"{NOT_A_HUB} ({error})", "check the address and the port")
+        case ssl.SSLCertVerificationError():
+            remedy = "give the authority that signed it with --ca, or have the hub's certificate renewed"
+            return DialError(f"the hub's certificate is not trusted ({error.verify_message})", remedy)
+        case ssl.SSLError():
+            return DialError(f"TLS failed ({error.reason or error})", "check that the hub serves wss:// on this port")
+        case TimeoutError():
+            return DialError(f"no answer within {OPEN_WITHIN_S:.0f} s")
+        case ConnectionRefusedError():
+            return DialError("connection refused: nothing listens there")
+        case OSError():
+            return DialError(error.strerror or str(error))
+    return DialError(f"{type(error).__name__}: {error}")
+
+
+def _explain_status(error: InvalidStatus) -> DialError:
+    response = error.response
+    status = response.status_code
+    said = _words(response.headers.get("Content-Type", ""), response.body)
+    if status == 401:
+        return DialError(f"the hub refuses the token{said}", "give a valid one with --token", is_fatal=True)
+    if status == 403:
+        return DialError(f"the hub does not let this node in{said}", "use a token with the role node", is_fatal=True)
+    if status == 426:
+        return DialError(f"the hub speaks another version{said}", "upgrade the older of the two", is_fatal=True)
+    if status in {429, 503}:
+        return DialError(f"the hub takes nobody now ({status}){said}", retry_after_s=_seconds(response.headers))
+    return DialError(f"{NOT_A_HUB} (HTTP {status}){said}", "check the address and the port")
+
+
+def _words(content_type: str, body: bytes | bytearray | None) -> str:
+    """Give the first line of a refusal, if it is meant for people."""
+    if not body or not content_type.startswith("text/plain"):
+        return ""
+    text = body[: 4 * BODY_CHARACTERS_MAX].decode("utf-8", "replace").strip()
+    line = text.splitlines()[0][:BODY_CHARACTERS_MAX] if text else ""
+    return f": {line}" if line.isprintable() and line else ""
+
+
+def _seconds(headers: Any) -> float | None:
+    """Read ``Retry-After`` (RFC 9110 §10.2.3); a date there would need two clocks that agree, and is left out."""
+    text = headers.get("Retry-After", "").strip()
+    return float(text) if text.isdecimal() and len(text) < 10 else None
+
+
+def _lost(closed: ConnectionClosed) -> ConnectionLostError:
+    # 1006 (RFC 6455 §7.4.1): the connection broke without a close frame.
+    if closed.rcvd is None:
+        reason = closed.sent.reason if closed.sent is not None else "the connection broke"
+        return ConnectionLostError(1006, reason or "the connection broke")
+    return ConnectionLostError(closed.rcvd.code, closed.rcvd.reason)
+
+
+def _tls(ca: Path | None, client_cert: Path | None, client_key: Path | None) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError("ca", str(ca), f"a file of PEM certificates ({error})") from error
+    if client_cert is not None:
+        try:
+            context.load_cert_chain(client_cert, client_key)
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError("client cert", str(client_cert), f"a PEM certificate with its key ({error})") from error
+    return context

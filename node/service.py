@@ -1,0 +1,214 @@
+"""A node as a whole: puts the parts together, gives them their threads, and turns signals into drains."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType, TracebackType
+
+from node.app_loader import AnyTask, load_apps
+from node.connection import Dialer
+from node.core import Profile
+from node.errors import NodeError
+from node.event_loops import new_event_loop
+from node.executor import Executor
+from node.outbox import Outbox
+from node.session import EXIT_BUG, Session
+from node.settings import NodeSettings
+from node.state_folder import StateFolder
+from node.truth import Truth
+
+logger = logging.getLogger(__name__)
+
+
+class NodeService:
+    """One node in this process.
+
+    `start` returns when its threads run, not when a hub was found: a node never ends because of a hub, nor fails to
+    start. `stop` waits for the end; both may be called twice.
+    """
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self._settings = settings
+        self._thread: threading.Thread | None = None
+        self._is_up = threading.Event()
+        self._session: Session | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: NodeError | None = None
+        self._code = EXIT_BUG
+
+    def start(self) -> None:
+        """Start the node.
+
+        Raises:
+            NodeError: an app, the state folder, the outbox or a certificate cannot be used; the text says what to do.
+        """
+        if self._thread is not None:
+            return
+        # Apps first, in the caller's thread: user code may expect the main one, and nothing is to be undone if it fails.
+        tasks = load_apps(self._settings.apps)
+        dialer = _dialer(self._settings)
+        folder = StateFolder(self._settings.resolved_state)
+        self._is_up.clear()
+        self._failure = None
+        self._thread = threading.Thread(target=self._turn, args=(tasks, dialer, folder), name="session", daemon=True)
+        self._thread.start()
+        self._is_up.wait()
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            self.wait()
+            self._thread = None
+            raise self._failure
+
+    def _turn(self, tasks: dict[str, AnyTask], dialer: Dialer, folder: StateFolder) -> None:
+        """Turn the session's loop until the node ends. In its thread."""
+        try:
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                self._code = runner.run(self._hold(tasks, dialer, folder))
+        except NodeError as error:
+            self._failure = error
+        except Exception:
+            logger.critical("the session failed, which is a bug in Moorline; the node ends", exc_info=True)
+        finally:
+            folder.close()
+            self._is_up.set()
+
+    async def _hold(self, tasks: dict[str, AnyTask], dialer: Dialer, folder: StateFolder) -> int:
+        """Put the parts together and hold the session."""
+        settings = self._settings
+        profile = _profile(settings, tasks, folder)
+        with contextlib.closing(Truth(profile.node_id, profile.instance_id)) as truth:
+            executor = partial(
+                Executor,
+                tasks,
+                apps=settings.apps,
+                node_id=profile.node_id,
+                instance_id=profile.instance_id,
+                slots=settings.slots,
+                truth=truth,
+            )
+            self._session = Session(
+                profile,
+                dialer=dialer,
+                folder=folder,
+                open_outbox=partial(Outbox, folder.outbox_path),
+                make_executor=executor,
+                drain_timeout_s=settings.drain_timeout_s,
+            )
+            self._loop = asyncio.get_running_loop()
+            self._is_up.set()
+            logger.info(
+                "node %s starts, instance %s: %d slots, handlers %s",
+                profile.node_id,
+                profile.instance_id,
+                profile.slots,
+                ", ".join(profile.handlers) or "none",
+            )
+            return await self._session.run()
+
+    def drain(self, reason: str = "asked to drain") -> None:
+        """Finish what runs, take nothing new, leave. Returns at once; twice is harmless."""
+        self._call(lambda session: session.drain(reason))
+
+    def stop_handlers(self, reason: str = "asked to stop") -> None:
+        """Stop what runs, then leave. Returns at once; twice is harmless."""
+        self._call(lambda session: session.stop_handlers(reason))
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """Wait for the end, and give the exit code; None if it has not come in time. Signals are handled meanwhile."""
+        if self._thread is None:
+            return self._code
+        self._thread.join(timeout_s)
+        return None if self._thread.is_alive() else self._code
+
+    def stop(self) -> None:
+        """Stop what runs, leave, and wait for the end; twice is harmless."""
+        self.stop_handlers()
+        self.wait()
+        self._thread = None
+
+    def __enter__(self) -> NodeService:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _call(self, what: Callable[[Session], None]) -> None:
+        """Have the session's loop do something, if it still turns."""
+        if self._loop is not None and self._session is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the node has ended
+                self._loop.call_soon_threadsafe(what, self._session)
+
+
+def run(settings: NodeSettings) -> int:
+    """Run a node until it ends, and give the exit code.
+
+    SIGTERM and SIGINT drain it; a second one stops what runs. Call it in the main thread.
+
+    Raises:
+        NodeError: it cannot start; the text says what to do.
+    """
+    service = NodeService(settings)
+    service.start()
+    signals = 0
+
+    def end(number: int, _: FrameType | None) -> None:
+        nonlocal signals
+        signals += 1
+        name = signal.Signals(number).name
+        if signals == 1:
+            service.drain(name)
+        else:
+            service.stop_handlers(f"{name} again")
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        code = service.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return EXIT_BUG if code is None else code
+
+
+def _dialer(settings: NodeSettings) -> Dialer:
+    return Dialer(
+        token=settings.token,
+        ca=settings.ca,
+        client_cert=settings.client_cert,
+        client_key=settings.client_key,
+        proxy=settings.proxy,
+        version=_version(),
+    )
+
+
+def _profile(settings: NodeSettings, tasks: dict[str, AnyTask], folder: StateFolder) -> Profile:
+    return Profile(
+        node_id=settings.resolved_node_id,
+        instance_id=folder.instance_id,
+        hubs=tuple(settings.hubs),
+        slots=settings.slots,
+        name=settings.name,
+        labels=settings.labels,
+        handlers=sorted(tasks),
+        version=_version(),
+        predecessors=tuple(folder.predecessors),
+    )
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("moorline")
+    except importlib.metadata.PackageNotFoundError:
+        # A bare checkout.
+        return "0"

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboards.demo.processes import ManagedProcess, ProcessDiedError, ProcessTooSlowError, free_ports
+
+PATIENT = "import time; print('ready', flush=True); time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
+FAILING = "import sys; print('the disk is full', file=sys.stderr); sys.exit(3)"
+
+
+def make(tmp_path: Path, code: str) -> ManagedProcess:
+    return ManagedProcess(
+        "dummy",
+        [sys.executable, "-c", code],
+        folder=tmp_path,
+        log_path=tmp_path / "dummy.log",
+        environment={"PATH": os.environ["PATH"]},
+    )
+
+
+def is_alive(pid: int | None) -> bool:
+    assert pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_it_starts_says_its_words_and_is_dead_when_kill_returns(tmp_path: Path) -> None:
+    process = make(tmp_path, PATIENT)
+    assert (process.pid, process.is_running) == (None, False)
+    await process.start()
+    await process.wait_for_words("ready", within_s=20)
+    process.check_alive()
+    pid = process.pid
+    before_at = time.time()
+    dead_at = await process.kill()
+    assert before_at <= dead_at <= time.time()
+    assert not is_alive(pid)
+    assert not process.is_running
+
+
+async def test_it_can_be_started_again_and_words_from_before_do_not_count(tmp_path: Path) -> None:
+    process = make(tmp_path, PATIENT)
+    await process.start()
+    await process.wait_for_words("ready", within_s=20)
+    await process.kill()
+    assert "ready" in process.last_words()
+    await process.start()
+    await process.wait_for_words("ready", within_s=20)
+    await process.stop()
+    assert (tmp_path / "dummy.log").read_text() == "ready\nready\n"
+
+
+async def test_stopping_asks_first_and_kills_what_does_not_listen(tmp_path: Path) -> None:
+    process = make(tmp_path, STUBBORN)
+    await process.start()
+    await process.wait_for_words("ready", within_s=20)
+    await process.stop(within_s=0.1)
+    assert not is_alive(process.pid)
+    await process.stop()
+
+
+async def test_a_process_that_dies_says_why(tmp_path: Path) -> None:
+    process = make(tmp_path, FAILING)
+    await process.start()
+    with pytest.raises(ProcessDiedError, match="dummy ended with status 3; its last words:\nthe disk is full"):
+        await process.wait_for_words("ready", within_s=20)
+
+
+async def test_a_process_that_is_too_slow_is_named(tmp_path: Path) -> None:
+    process = make(tmp_path, PATIENT)
+    await process.start()
+    try:
+        with pytest.raises(ProcessTooSlowError, match=r"dummy did not say 'never' within 0.1 s"):
+            await process.wait_for_words("never", within_s=0.1)
+    finally:
+        await process.kill()
+
+
+async def test_what_cannot_wait_kills_at_once(tmp_path: Path) -> None:
+    process = make(tmp_path, PATIENT)
+    process.kill_now()
+    await process.start()
+    process.kill_now()
+    await process.kill()
+    process.kill_now()
+    assert not is_alive(process.pid)
+
+
+def test_a_process_that_was_never_started_is_not_alive(tmp_path: Path) -> None:
+    process = make(tmp_path, PATIENT)
+    with pytest.raises(ProcessDiedError, match="status None"):
+        process.check_alive()
+
+
+def test_free_ports_are_all_different() -> None:
+    ports = free_ports(10)
+    assert len(set(ports)) == 10
+    assert all(0 < port < 65536 for port in ports)

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from click.testing import CliRunner
+
+from dashboards.commands import demo
+
+
+def test_the_help_says_what_it_does_and_every_option() -> None:
+    result = CliRunner().invoke(demo, ["--help"])
+    assert result.exit_code == 0
+    for words in ("nothing is lost", "--tasks", "--seconds-max", "--keep", "--plain", "--json", "--svg"):
+        assert words in result.output
+
+
+def test_too_few_tasks_are_refused() -> None:
+    result = CliRunner().invoke(demo, ["--tasks", "5"])
+    assert result.exit_code == 2
+    assert "60<=x<=10000" in result.output
+
+
+def test_the_command_costs_nothing_until_it_runs() -> None:
+    code = "import sys, dashboards.commands; print({'rich', 'aiohttp', 'moorline'} & set(sys.modules))"
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert printed.strip() == "set()"

@@ -1,0 +1,222 @@
+"""Hubs and nodes as real processes, started as a user starts them, ended by their ids."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# Generous: these machines are shared. Nothing waits this long unless it has failed.
+PATIENCE_S = 40.0
+
+
+def free_port() -> int:
+    """Give a port that was free a moment ago; a hub that is to come back on its port needs a fixed one."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def until(fact: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
+    """Wait for a fact."""
+    deadline = time.monotonic() + within_s
+    while not fact():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_s:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+class Process:
+    """One process with its standard error kept, so that a failure can be read."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._command = command
+        self._environment = environment
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: list[str] = []
+        self._reader: threading.Thread | None = None
+
+    @property
+    def log(self) -> str:
+        return "".join(self._lines)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        assert not self.alive
+        self._process = subprocess.Popen(
+            [sys.executable, *self._command],
+            cwd=ROOT,
+            env={**os.environ, **self._environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
+        self._reader.start()
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        with process.stderr:
+            self._lines.extend(process.stderr)
+
+    def wait_for_line(self, text: str, count: int = 1) -> None:
+        until(
+            lambda: self.log.count(text) >= count or not self.alive,
+            f"{text!r} from {' '.join(self._command[:3])}:\n{self.log[-3000:]}",
+        )
+        assert self.log.count(text) >= count, self.log[-3000:]
+
+    def signal(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it with SIGKILL and wait."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            self._process.wait()
+            assert self._reader is not None
+            self._reader.join()
+
+    def terminate(self) -> int:
+        """End it with SIGTERM; give its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return self.wait()
+
+    def wait(self) -> int:
+        assert self._process is not None
+        status = self._process.wait(PATIENCE_S)
+        assert self._reader is not None
+        self._reader.join()
+        return status
+
+
+class HubProcess(Process):
+    """`run_hub.py` on fixed ports."""
+
+    def __init__(self, state: Path, *arguments: str) -> None:
+        self.node_port = free_port()
+        self.http_port = free_port()
+        self.state = state
+        self._starts = 0
+        command = [
+            *("run_hub.py", "--state", str(state), "--node-port", str(self.node_port)),
+            *("--http-port", str(self.http_port), *arguments),
+        ]
+        super().__init__(command, {})
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    @property
+    def node_url(self) -> str:
+        return f"ws://127.0.0.1:{self.node_port}"
+
+    def start(self) -> None:
+        """Start it; returns when it is ready."""
+        super().start()
+        self._starts += 1
+        self.wait_for_line("hub ready", self._starts)
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+
+class NodeProcess(Process):
+    """`run_node.py` with the handlers of `tests.end_to_end.app`."""
+
+    def __init__(self, hub_url: str, state: Path, truth: Path, node_id: str, *arguments: str, slots: int = 8) -> None:
+        self.node_id = node_id
+        command = [
+            *("run_node.py", "--hub", hub_url, "--node-id", node_id, "--state", str(state)),
+            *("--app", "tests.end_to_end.app", "--slots", str(slots), *arguments),
+        ]
+        super().__init__(command, {"MOORLINE_TRUTH_FILE": str(truth)})
+
+
+class Truth:
+    """The ground truth: what really ran, told by nobody but the runs themselves."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def lines(self) -> list[dict[str, object]]:
+        if not self._path.exists():
+            return []
+        return [json.loads(line) for line in self._path.read_text().splitlines()]
+
+    def starts(self) -> Counter[tuple[str, int]]:
+        return Counter(
+            (str(line["task_id"]), int(str(line["attempt"]))) for line in self.lines() if line["event"] == "start"
+        )
+
+    def starts_of(self, task_id: str) -> int:
+        return sum(count for (name, _), count in self.starts().items() if name == task_id)
+
+    def twice(self) -> list[tuple[str, int]]:
+        """Attempts that started more than once: never allowed."""
+        return [key for key, count in self.starts().items() if count > 1]
+
+
+class Fleet:
+    """One hub and its nodes in a folder of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.truth = Truth(folder / "truth.ndjson")
+        self.hub = HubProcess(folder / "hub", "--heartbeat-s", "1")
+        self.nodes: list[NodeProcess] = []
+
+    def add_node(self, node_id: str, *arguments: str, slots: int = 8) -> NodeProcess:
+        node = NodeProcess(
+            self.hub.node_url,
+            self.folder / node_id,
+            self.folder / "truth.ndjson",
+            node_id,
+            *arguments,
+            slots=slots,
+        )
+        self.nodes.append(node)
+        node.start()
+        return node
+
+    def end(self) -> None:
+        for process in [*self.nodes, self.hub]:
+            if process.alive:
+                # A stopped process takes no other signal.
+                process.signal(signal.SIGCONT)
+            process.kill()
+
+
+@contextlib.contextmanager
+def fleet_in(folder: Path) -> Iterator[Fleet]:
+    fleet = Fleet(folder)
+    try:
+        yield fleet
+    finally:
+        fleet.end()
