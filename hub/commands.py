@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -28,7 +29,7 @@ EXIT_NOT_FOUND: Final = 5
 # Somebody else has the port or the state folder; it may be free the next time.
 EXIT_CONFLICT: Final = 6
 
-F = TypeVar("F", bound=Callable[..., object])
+T = TypeVar("T")
 
 
 class StartError(click.ClickException):
@@ -62,124 +63,55 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(records)
 
 
-def _options(section: str, *options: tuple[str, dict[str, Any]]) -> Callable[[F], F]:
-    """Declare options of one section; the first one given comes first in the help."""
-
-    def declare(function: F) -> F:
-        for name, settings in reversed(options):
-            if settings.get("default") is not None:
-                settings.setdefault(
-                    "show_default", f"{settings['default']:g}" if settings.get("type") is float else True
-                )
-            function = click.option(name, cls=SectionOption, section=section, **settings)(function)
-        return function
-
-    return declare
-
-
 FILE: Final = click.Path(path_type=Path, dir_okay=False)
 FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+
+_listens = partial(click.option, cls=SectionOption, section="Where it listens")
+_keeps = partial(click.option, cls=SectionOption, section="What it keeps")
+_admits = partial(click.option, cls=SectionOption, section="Who may come in")
+_nodes = partial(click.option, cls=SectionOption, section="Nodes")
+_limits = partial(click.option, cls=SectionOption, section="Limits")
 
 
 # The defaults stand in `hub.settings.HubSettings` too; a test holds the two against each other. Importing them here
 # would make the help of every command pay for msgspec.
 @click.command(
     cls=SectionedCommand,
-    epilog="Each option is also a variable (--node-port: MOORLINE_HUB_NODE_PORT) and a key in [hub] of moorline.toml.",
+    context_settings={"show_default": True},
+    epilog="Each option is also a variable (--node-port: MOORLINE_HUB_NODE_PORT) and a key in [hub] of moorline.toml. "
+    "MOORLINE_LOG_LEVEL (INFO) says how much is logged on stderr.",
 )
-@_options(
-    "Where it listens",
-    ("--node-host", {"default": "127.0.0.1", "metavar": "HOST", "help": "Address for nodes."}),
-    (
-        "--node-port",
-        {"default": 8765, "type": int, "metavar": "PORT", "help": "Port for nodes; 0 lets the system pick."},
-    ),
-    ("--http-host", {"default": "127.0.0.1", "metavar": "HOST", "help": "Address for clients: API and event stream."}),
-    (
-        "--http-port",
-        {"default": 8780, "type": int, "metavar": "PORT", "help": "Port for clients; 0 lets the system pick."},
-    ),
+@_listens("--node-host", metavar="HOST", default="127.0.0.1", help="Address for nodes.")
+@_listens("--node-port", metavar="PORT", type=int, default=8765, help="Port for nodes; 0 lets the system pick.")
+@_listens("--http-host", metavar="HOST", default="127.0.0.1", help="Address for clients: API, events, web page.")
+@_listens("--http-port", metavar="PORT", type=int, default=8780, help="Port for clients; 0 lets the system pick.")
+@_keeps("--state", metavar="FOLDER", type=FOLDER, default=Path(".moorline/hub"), help="Folder of this hub's own.")
+@_keeps(
+    "--durability",
+    type=click.Choice(["full", "normal"]),
+    default="full",
+    help="full: what was answered survives a power cut; normal: it survives a crash of the hub.",
 )
-@_options(
-    "What it keeps",
-    (
-        "--state",
-        {"default": Path(".moorline/hub"), "type": FOLDER, "metavar": "FOLDER", "help": "Folder of this hub's own."},
-    ),
-    (
-        "--durability",
-        {
-            "default": "full",
-            "type": click.Choice(["full", "normal"]),
-            "help": "full: what was answered survives a power cut. normal: it survives a crash of the hub.",
-        },
-    ),
-    (
-        "--retention-s",
-        {"default": 7 * 24 * 3600.0, "type": float, "metavar": "SECONDS", "help": "Seconds to keep finished tasks."},
-    ),
-    (
-        "--retention-count",
-        {"default": 1_000_000, "type": int, "metavar": "N", "help": "Finished tasks to keep at most."},
-    ),
+@_keeps("--retention-s", metavar="SECONDS", type=float, default=7 * 24 * 3600, help="How long finished tasks stay.")
+@_keeps("--retention-count", metavar="N", type=int, default=1_000_000, help="How many finished tasks stay at most.")
+@_admits("--tls-cert", metavar="FILE", type=FILE, help="Certificate chain (PEM), for both ports.")
+@_admits("--tls-key", metavar="FILE", type=FILE, help="Its private key (PEM).")
+@_admits("--client-ca", metavar="FILE", type=FILE, help="Ask for certificates that this authority (PEM) has signed.")
+@_admits(
+    "--insecure", is_flag=True, help="Listen on other addresses than loopback without any token: trust the network."
 )
-@_options(
-    "Who may come in",
-    ("--tls-cert", {"type": FILE, "metavar": "FILE", "help": "Certificate chain (PEM), for both ports."}),
-    ("--tls-key", {"type": FILE, "metavar": "FILE", "help": "Its private key (PEM)."}),
-    (
-        "--client-ca",
-        {
-            "type": FILE,
-            "metavar": "FILE",
-            "help": "Ask everyone for a certificate that this authority (PEM) has signed.",
-        },
-    ),
-    (
-        "--insecure",
-        {"is_flag": True, "help": "Listen on other addresses than loopback without any token: trust the network."},
-    ),
+@_nodes("--heartbeat-s", metavar="SECONDS", type=float, default=10, help="Between two heartbeats of a node.")
+@_nodes("--gone-after-s", metavar="SECONDS", type=float, default=3600, help="Until an unreachable node is gone.")
+@_nodes(
+    "--strict-names",
+    is_flag=True,
+    help="Refuse a task with a name that no connected node handles; else it waits for one.",
 )
-@_options(
-    "Nodes",
-    (
-        "--heartbeat-s",
-        {"default": 10.0, "type": float, "metavar": "SECONDS", "help": "Seconds between two heartbeats of a node."},
-    ),
-    (
-        "--gone-after-s",
-        {
-            "default": 3600.0,
-            "type": float,
-            "metavar": "SECONDS",
-            "help": "Seconds until an unreachable node counts as gone.",
-        },
-    ),
-    (
-        "--strict-names",
-        {"is_flag": True, "help": "Refuse tasks with a name that no connected node handles; else they wait for one."},
-    ),
-)
-@_options(
-    "Limits",
-    (
-        "--admissions-per-s",
-        {"default": 300.0, "type": float, "metavar": "N", "help": "Registrations a second; the others come later."},
-    ),
-    ("--connections-max", {"default": 10_000, "type": int, "metavar": "N", "help": "Connections of nodes."}),
-    (
-        "--connections-per-address-max",
-        {"default": 10_000, "type": int, "metavar": "N", "help": "Connections from one address."},
-    ),
-    (
-        "--payload-bytes-max",
-        {"default": 256 * 1024, "type": int, "metavar": "BYTES", "help": "Bytes of a task's payload."},
-    ),
-    (
-        "--result-bytes-max",
-        {"default": 256 * 1024, "type": int, "metavar": "BYTES", "help": "Bytes of a task's value."},
-    ),
-)
+@_limits("--admissions-per-s", metavar="N", type=float, default=300, help="Registrations a second; others come later.")
+@_limits("--connections-max", metavar="N", type=int, default=10_000, help="Connections of nodes.")
+@_limits("--connections-per-address-max", metavar="N", type=int, default=10_000, help="The same, from one address.")
+@_limits("--payload-bytes-max", metavar="BYTES", type=int, default=256 * 1024, help="Size of a task's payload.")
+@_limits("--result-bytes-max", metavar="BYTES", type=int, default=256 * 1024, help="Size of a task's value.")
 def hub(**options: Any) -> None:
     """Run a hub: it holds the nodes' sessions, keeps the tasks, and decides.
 
@@ -201,7 +133,7 @@ def _run(options: dict[str, Any]) -> int:
         _check_files(settings)
         return run(settings)
     except SettingsError as error:
-        raise _settings_error(error.args) from error
+        raise StartError(error.message, _sentence(error.remedy), EXIT_SETTINGS) from error
     except StoreError as error:
         raise _store_error(str(error)) from error
     except OSError as error:
@@ -229,14 +161,10 @@ def _check_files(settings: HubSettings) -> None:
             raise StartError(f"{option} {path} cannot be read", "Check its path and permissions.", EXIT_SETTINGS)
 
 
-def _settings_error(arguments: Sequence[object]) -> StartError:
-    problem, remedy = (*(str(argument) for argument in arguments), "", "")[:2]
-    return StartError(problem, _sentence(remedy), EXIT_SETTINGS)
-
-
 def _store_error(text: str) -> StartError:
     """Take the store's sentence apart: what is wrong, and behind the semicolon what to do."""
     problem, _, remedy = text.partition("; ")
+    # The store has one error for all that a hub cannot serve from; being in use is the one that passes by itself.
     in_use = "in use by another hub" in problem
     return StartError(problem, _sentence(remedy), EXIT_CONFLICT if in_use else EXIT_REFUSED)
 
@@ -283,6 +211,18 @@ _state = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def _expiry(_ctx: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", text.strip())
+    if found is None or float(found[1]) == 0:
+        raise click.BadParameter(f"{text!r} is no time; write a number and a unit: 90s, 15m, 12h, 30d or 4w.")
+    return float(found[1]) * _UNITS_S[found[2] or "s"]
+
+
 @click.group()
 def token() -> None:
     """Say who may talk to the hub.
@@ -301,9 +241,7 @@ def token() -> None:
 )
 @click.option("--name", default="", help="For people: whose it is.")
 @click.option("--node", "node_id", metavar="NODE_ID", help="Only this node may use it (role node).")
-@click.option(
-    "--expires-in", "expires_in_s", metavar="TIME", callback=lambda _c, _p, text: _seconds(text), help="30d, 12h, …"
-)
+@click.option("--expires-in", "expires_in_s", metavar="TIME", callback=_expiry, help="30d, 12h, …")
 @_json
 @_state
 def token_create(
@@ -312,8 +250,6 @@ def token_create(
     """Make a token. Its secret is printed once, and kept nowhere."""
     from hub.tokens import create_token  # noqa: PLC0415  # help must not load the store
 
-    if node_id is not None and role != "node":
-        raise click.UsageError("--node needs --role node")
     created = _on_store(
         lambda: create_token(state, name=name or role, role=role, expires_in_s=expires_in_s, node_id=node_id)
     )
@@ -355,31 +291,19 @@ def token_revoke(token_id: str, *, state: Path) -> None:
     click.echo(f"Token {token_id} is revoked.", err=True)
 
 
-T = TypeVar("T")
-
-
 def _on_store(action: Callable[[], T]) -> T:
+    from hub.errors import SettingsError  # noqa: PLC0415
     from hub.store.contract import StoreError  # noqa: PLC0415
 
     try:
         return action()
+    except SettingsError as error:
+        raise StartError(error.message, _sentence(error.remedy), EXIT_SETTINGS) from error
     except StoreError as error:
         raise _store_error(str(error)) from error
     except OSError as error:
         message = f"{error.filename or 'the state folder'} cannot be used: {error.strerror or error}"
         raise StartError(message, "Check --state and its permissions.", EXIT_SETTINGS) from error
-
-
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", text.strip())
-    if found is None or float(found[1]) == 0:
-        raise click.BadParameter(f"{text!r} is no time; write a number and a unit: 90s, 15m, 12h, 30d or 4w.")
-    return float(found[1]) * _UNITS_S[found[2] or "s"]
 
 
 _TITLES: Final = ("ID", "NAME", "ROLE", "NODE", "CREATED", "EXPIRES", "STATE")

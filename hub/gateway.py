@@ -101,8 +101,9 @@ class Gateway:
 
     Args:
         events: whom to tell.
+        needs_token: tells whether a token is needed now.
         check_token: gives the grant of a bearer token for a node, None where it has none; raises PermissionError with
-        the     reason where it is known but not for nodes. None: everybody may come in.
+            the reason where the token is known but not for nodes.
         admission: how many may come in per second.
         clock: the time.
         connections_max, connections_per_address_max: bounds.
@@ -112,13 +113,15 @@ class Gateway:
         self,
         events: GatewayEvents,
         *,
-        check_token: Callable[[str], NodeGrant | None] | None,
+        needs_token: Callable[[], bool],
+        check_token: Callable[[str], NodeGrant | None],
         admission: Admission,
         clock: Callable[[], Now],
         connections_max: int,
         connections_per_address_max: int,
     ) -> None:
         self._events = events
+        self._needs_token = needs_token
         self._check_token = check_token
         self._admission = admission
         self._clock = clock
@@ -232,7 +235,7 @@ class Gateway:
         return None
 
     def _authorize(self, headers: Headers) -> tuple[NodeGrant | None, _Refusal | None]:
-        if self._check_token is None:
+        if not self._needs_token():
             return None, None
         scheme, _, secret = headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secret:

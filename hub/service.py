@@ -6,6 +6,7 @@ This is the shell that carries out the core's effects. It holds no policy: what 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -84,6 +85,7 @@ class HubService:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._started = False
+        self._idle = asyncio.Event()
         self.started_at = 0.0
         self.hub_id = ""
 
@@ -104,7 +106,7 @@ class HubService:
         self._store = SqliteStore.open(settings.state / DATABASE_NAME, durability=settings.durability)
         self._started = True
         self.hub_id = self._store.hub_id
-        self._tokens.replace(self._store.tokens())
+        self._tokens.replace(self._store.tokens(), self._clock().wall_s)
         self._check_doors()
         self._core = HubCore(self._core_settings(), new_id=lambda: secrets.token_hex(12), luck=random.random)
         self._reader = StoreReader(self._store)
@@ -118,6 +120,7 @@ class HubService:
         )
         self._gateway = Gateway(
             self,
+            needs_token=lambda: self._tokens.has_tokens,
             check_token=self._check_node_token,
             admission=Admission(settings.admissions_per_s),
             clock=self._clock,
@@ -217,9 +220,12 @@ class HubService:
 
     async def _settle_down(self) -> None:
         """Wait until nothing is on its way to the store, for a bounded time."""
-        deadline_s = self._loop.time() + STOP_GRACE_S
-        while self._writer.pending and self._loop.time() < deadline_s:
-            await asyncio.sleep(0.01)
+        if not self._writer.pending:
+            return
+        self._idle.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_GRACE_S):
+                await self._idle.wait()
 
     # --- carrying out effects ---------------------------------------------------------------------------------------
 
@@ -252,6 +258,8 @@ class HubService:
     def _committed(self, done: list[tuple[Ticket, object]], committed: Committed) -> None:
         self.events.publish(committed.events, committed.values)
         self._apply(self._core.committed(done, committed.waiting, self._clock()))
+        if not self._writer.pending:
+            self._idle.set()
 
     def _degraded(self, reason: str) -> None:
         logger.error("degraded: %s; sessions are kept, nothing is sent or acked until the store takes commits", reason)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -20,13 +20,14 @@ from click.shell_completion import get_completion_class
 
 from moorline.configuration import load_configuration
 from moorline.failures import MEANINGS, CommandError, ExitCode
+from moorline.version import installed_version
 
 ENTRY_POINTS: Final = "moorline.commands"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Subcommand:
-    """A subcommand that is known before it is loaded: where it is, and its line in the help."""
+    """A subcommand that is known before it is loaded: where it is, and its line in the help. A row of a table."""
 
     name: str
     section: str
@@ -37,17 +38,17 @@ class Subcommand:
 # The commands that come with Moorline. They stand in the entry points of pyproject.toml too (a test holds the two
 # against each other); with this table their help needs no import, and a bare checkout works without being installed.
 OWN: Final = (
-    Subcommand(name="hub", section="Run", target="hub.commands:hub", summary="Run a hub."),
-    Subcommand(name="node", section="Run", target="node.commands:node", summary="Run a node, or look after the nodes of a hub."),
-    Subcommand(name="dev", section="Run", target="moorline.commands:dev", summary="Run a hub and nodes together, to develop against."),
-    Subcommand(name="demo", section="Run", target="dashboards.commands:demo", summary="Kill a hub in the middle of real work, and watch."),
-    Subcommand(name="submit", section="Tasks", target="moorline.commands:submit", summary="Submit a task; with --wait, print its value."),
-    Subcommand(name="task", section="Tasks", target="moorline.commands:task", summary="List, show, explain, cancel or retry tasks."),
-    Subcommand(name="events", section="Tasks", target="moorline.commands:events", summary="Follow what happens, a line each."),
-    Subcommand(name="token", section="Operate", target="hub.commands:token", summary="Say who may talk to the hub."),
-    Subcommand(name="doctor", section="Operate", target="moorline.doctor:doctor", summary="Find out what stands between here and a hub."),
-    Subcommand(name="config", section="Operate", target="moorline.commands:config", summary="Show each setting, and where it came from."),
-)  # fmt: skip
+    Subcommand("hub", "Run", "hub.commands:hub", "Run a hub."),
+    Subcommand("node", "Run", "node.commands:node", "Run a node, or look after the nodes of a hub."),
+    Subcommand("dev", "Run", "moorline.commands:dev", "Run a hub and nodes together, to develop against."),
+    Subcommand("demo", "Run", "dashboards.commands:demo", "Kill a hub in the middle of real work, and watch."),
+    Subcommand("submit", "Tasks", "moorline.commands:submit", "Submit a task; with --wait, print its value."),
+    Subcommand("task", "Tasks", "moorline.commands:task", "List, show, explain, cancel or retry tasks."),
+    Subcommand("events", "Tasks", "moorline.commands:events", "Follow what happens, a line each."),
+    Subcommand("token", "Operate", "hub.commands:token", "Say who may talk to the hub."),
+    Subcommand("doctor", "Operate", "moorline.doctor:doctor", "Find out what stands between here and a hub."),
+    Subcommand("config", "Operate", "moorline.commands:config", "Show each setting, and where it came from."),
+)
 _OWN_BY_NAME: Final = {subcommand.name: subcommand for subcommand in OWN}
 
 
@@ -158,17 +159,9 @@ def _forget_stdout() -> None:
     os.close(nothing)
 
 
-def moorline_version() -> str:
-    """Give the installed version; a bare checkout has none."""
-    try:
-        return version("moorline")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
-
-
-def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's call
+def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"moorline {moorline_version()}")
+        click.echo(f"moorline {installed_version()}")
         ctx.exit()
 
 
@@ -206,7 +199,7 @@ def cli(ctx: click.Context, config_path: Path | None) -> None:
             ctx.default_map = {ctx.invoked_subcommand: configuration.defaults_for(ctx.invoked_subcommand, command)}
 
 
-@cli.command()
+@cli.command(short_help="Print the script that completes words in a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the script that completes `moorline` in a shell.
@@ -215,7 +208,7 @@ def completion(shell: str) -> None:
     bash   eval "$(moorline completion bash)"      in ~/.bashrc
     zsh    eval "$(moorline completion zsh)"       in ~/.zshrc
     fish   moorline completion fish | source       in ~/.config/fish/config.fish
-    """
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     kind = get_completion_class(shell)
     if kind is None:
         raise AssertionError(f"click completes no {shell}")

@@ -91,7 +91,25 @@ class HubError(MoorlineError):
 
 
 class HubUnavailableError(HubError):
-    """The hub could not be reached in time, or takes nothing now. Submits may be repeated: their ids stay the same."""
+    """The hub could not be reached in time, or takes nothing now. Try again later.
+
+    After a submit it is open whether the hub has the task: it may have committed it and been unable to say so.
+
+    Attributes:
+        retry_after_s: how long the hub asked to stay away, if it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "",
+        remedy: str = "",
+        where: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, remedy=remedy, where=where)
+        self.retry_after_s = retry_after_s
 
 
 class UnauthorizedError(HubError):

@@ -51,7 +51,8 @@ class Task(Generic[P, R]):
         qualified = self.function.__qualname__
         if self.isolation == "process" and ("<locals>" in qualified or "<lambda>" in qualified):
             raise DeclarationError(
-                f"task {self.name} ({qualified}) cannot be imported by a child process; define it at the top of a module"
+                f"task {self.name} ({qualified}) cannot be imported by a child process; "
+                "define it at the top of a module"
             )
 
     @property

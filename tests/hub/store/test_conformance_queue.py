@@ -20,7 +20,9 @@ def test_a_submitted_task_is_queued_and_can_be_read_back(board: Board) -> None:
 
 
 def test_a_payload_keeps_its_bytes(board: Board) -> None:
-    for size, payload in enumerate((b'{ "a" :  1.50, "b": "\\u00e9 \xc3\xa9 \\" \\n" }', b'{"x":"' + b"y" * 200_000 + b'"}')):
+    for size, payload in enumerate(
+        (b'{ "a" :  1.50, "b": "\\u00e9 \xc3\xa9 \\" \\n" }', b'{"x":"' + b"y" * 200_000 + b'"}')
+    ):
         (assignment,) = board.submit(board.new(f"fresh{size}", payload=payload), offers=[offer()]).assignments
         assert assignment.payload == payload
         board.submit(board.new(f"stored{size}", payload=payload))

@@ -1,0 +1,172 @@
+"""Tasks in: from the bytes of a request to values that are valid. Nothing behind this door checks them again.
+
+The common case is one pass of the decoder. Only where that refuses a text is it looked at more closely: it may carry
+times as text, and otherwise the caller is told what is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from hub.http.errors import (
+    InvalidOptionError,
+    InvalidTaskError,
+    MalformedJsonError,
+    PayloadTooLargeError,
+    TooManyTasksError,
+)
+from hub.http.faults import TIME_WORDS, FaultFinder
+from hub.store.contract import DEFAULT_OPTIONS, NewTask, TaskOptions
+from protocol.codec import check_json
+from protocol.frames import Identifier
+from protocol.limits import PAYLOAD_BYTES_MAX
+
+# One batch: so much that a request costs nothing per task, so little that its commit stays short.
+TASKS_MAX: Final = 10_000
+BATCH_BYTES_MAX: Final = 16 * 1024 * 1024
+
+# One task: its payload, and room for its options (128 labels of 400 bytes).
+TASK_BYTES_MAX: Final = PAYLOAD_BYTES_MAX + 64 * 1024
+
+# The latest time that a task may name, in the year 5138: beyond it a number is not in seconds.
+AT_MAX: Final = 1e11
+
+Time = float | Annotated[datetime, Meta(tz=True)] | None
+
+
+class TaskRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A task to submit, as most clients write it: times as numbers."""
+
+    id: Identifier | UnsetType = UNSET
+    name: Identifier
+    payload: Raw | UnsetType = UNSET
+    options: TaskOptions = DEFAULT_OPTIONS
+
+
+class TimedOptions(TaskOptions, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How a task is to be run. ``docs/reference/http-api.md`` says each in a line."""
+
+    # Wider than in the base: a text becomes a number before anybody else sees the options.
+    not_before: Time = None  # type: ignore[assignment]
+    deadline: Time = None  # type: ignore[assignment]
+
+
+class TimedTaskRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A task to submit. ``payload`` is a JSON object of the handler's named parameters."""
+
+    id: Identifier | UnsetType = UNSET
+    name: Identifier
+    payload: Raw | UnsetType = UNSET
+    options: TimedOptions = TimedOptions()
+
+
+_plain = msgspec.json.Decoder(TaskRequest)
+_timed = msgspec.json.Decoder(TimedTaskRequest)
+_faults = FaultFinder(TimedTaskRequest, "the task")
+
+# What decoders raise for texts that are wrong: not UTF-8 and nested too deeply are not among msgspec's own.
+_REFUSALS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class TaskDecoder:
+    """Decodes and checks tasks.
+
+    Args:
+        new_id: gives an identifier for a task that has none.
+        payload_bytes_max: the largest payload.
+    """
+
+    def __init__(self, new_id: Callable[[], str], payload_bytes_max: int) -> None:
+        self._new_id = new_id
+        self._payload_bytes_max = payload_bytes_max
+
+    def one(self, text: bytes) -> NewTask:
+        """Give the one task of a body.
+
+        Raises:
+            ApiError: it is not a task, or not a valid one.
+        """
+        return self._checked(_decode(text), "")
+
+    def batch(self, text: bytes) -> list[NewTask]:
+        """Give the tasks of a body with one on each line (NDJSON); empty lines are skipped.
+
+        Raises:
+            ApiError: too many, or one is not valid; ``where`` names its line.
+        """
+        lines = text.count(b"\n") + (not text.endswith(b"\n"))
+        if lines > TASKS_MAX:
+            raise TooManyTasksError(f"the batch has {lines} lines", f"at most {TASKS_MAX} in one request")
+        try:
+            requests = _plain.decode_lines(text)
+            return [self._checked(request, "") for request in requests]
+        except (*_REFUSALS, InvalidTaskError, InvalidOptionError, MalformedJsonError, PayloadTooLargeError):
+            return self._by_line(text)
+
+    def _by_line(self, text: bytes) -> list[NewTask]:
+        """Decode each line by itself: some carry times as text, or one is wrong and must be named."""
+        tasks = []
+        for number, line in enumerate(text.split(b"\n"), start=1):
+            if line.strip():
+                where = f"line {number}"
+                tasks.append(self._checked(_decode(line, where), where))
+        return tasks
+
+    def _checked(self, request: TaskRequest, where: str) -> NewTask:
+        payload = b"{}" if isinstance(request.payload, UnsetType) else bytes(request.payload)
+        if len(payload) > self._payload_bytes_max:
+            message = f"payload has {len(payload)} bytes"
+            remedy = f"at most {self._payload_bytes_max}; keep larger things in a store of files and pass their address"
+            raise PayloadTooLargeError(message, remedy, where=where)
+        problem = check_json(payload)
+        if problem is not None:
+            message = f"payload is not valid: {problem}"
+            raise MalformedJsonError(message, "a JSON object of the handler's named parameters", where=where)
+        if not payload.startswith(b"{"):
+            shown = payload[:40].decode("utf-8", "ignore")
+            message = f"payload is {shown}"
+            raise InvalidTaskError(message, "a JSON object of the handler's named parameters", where=where)
+        options = request.options
+        if options.not_before is not None:
+            _check_time("not_before", options.not_before, where)
+        if options.deadline is not None:
+            _check_time("deadline", options.deadline, where)
+        return NewTask(
+            task_id=self._new_id() if isinstance(request.id, UnsetType) else request.id,
+            name=request.name,
+            payload=payload,
+            options=options,
+        )
+
+
+def _decode(text: bytes, where: str = "") -> TaskRequest:
+    try:
+        return _plain.decode(text)
+    except _REFUSALS:
+        pass
+    try:
+        timed = _timed.decode(text)
+    except _REFUSALS as error:
+        raise _faults.fault(text, error, where) from None
+    return TaskRequest(id=timed.id, name=timed.name, payload=timed.payload, options=_plain_options(timed.options))
+
+
+def _plain_options(timed: TimedOptions) -> TaskOptions:
+    values = msgspec.structs.asdict(timed)
+    values["not_before"] = _seconds(timed.not_before)
+    values["deadline"] = _seconds(timed.deadline)
+    return TaskOptions(**values)
+
+
+def _seconds(at: Time) -> float | None:
+    return at.timestamp() if isinstance(at, datetime) else at
+
+
+def _check_time(name: str, at: float, where: str) -> None:
+    if not 0 <= at <= AT_MAX:
+        raise InvalidOptionError(f"options.{name} is {at:.12g}", TIME_WORDS, where=where)

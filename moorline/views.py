@@ -1,0 +1,178 @@
+"""What a hub says about tasks, nodes and itself. Fields that a later hub adds are ignored.
+
+Times (``*_at``) are seconds since 1970, UTC. ``msgspec.to_builtins(view)`` gives plain dictionaries.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+FINAL_STATES: Final = frozenset({"succeeded", "failed", "cancelled", "expired", "lost"})
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an attempt failed. ``kind`` is the stable word, see `docs/reference/protocol.md`."""
+
+    kind: str = ""
+    message: str = ""
+    type: str = ""
+    traceback: str = ""
+    retryable: bool = False
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a running task says it is. ``total`` is None where it does not know."""
+
+    done: float = 0.0
+    total: float | None = None
+    message: str = ""
+
+
+class TaskView(msgspec.Struct, frozen=True, kw_only=True):
+    """A task as the hub has it. ``payload`` and ``value`` are there only when it was asked for alone."""
+
+    id: str
+    name: str
+    state: str
+    priority: int = 0
+    attempt: int = 0
+    failures: int = 0
+    losses: int = 0
+    node: str | None = None
+    target: str | None = None
+    requires: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    origin: str | None = None
+    group: str | None = None
+    submitted_at: float | None = None
+    due_at: float | None = None
+    deadline_at: float | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    run_s: float | None = None
+    wait_s: float | None = None
+    progress: Progress | None = None
+    error: Problem | None = None
+    options: dict[str, Any] = {}
+    payload: Any = None
+    value: Any = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it has its outcome."""
+        return self.state in FINAL_STATES
+
+
+class NodeReason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why one node does, or does not, run a task. ``reason`` is one of the words in `docs/reference/http-api.md`."""
+
+    node_id: str
+    reason: str
+    detail: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a task is where it is. ``position``: how many are before it in the queue, plus one."""
+
+    task_id: str
+    state: str
+    summary: str = ""
+    position: int | None = None
+    nodes: list[NodeReason] = []
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line that a handler logged."""
+
+    at: float
+    attempt: int
+    level: str
+    message: str
+
+
+class TaskLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """What the handlers of a task logged. ``dropped``: how many lines the bounds have cost."""
+
+    lines: list[LogLine] = []
+    dropped: int = 0
+
+
+class Disconnect(msgspec.Struct, frozen=True, kw_only=True):
+    """When and why a node's connection ended."""
+
+    at: float
+    reason: str = ""
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """A node as the hub knows it. ``totals`` only grow: tasks by outcome, and ``run_s``."""
+
+    id: str
+    state: str
+    name: str = ""
+    cordoned: bool = False
+    labels: dict[str, str] = {}
+    slots: int = 0
+    slots_in_use: int | None = None
+    handlers: list[str] = []
+    version: str = ""
+    first_seen_at: float = 0.0
+    last_seen_at: float | None = None
+    connected_at: float | None = None
+    connects: int = 0
+    disconnects: int = 0
+    last_disconnect: Disconnect | None = None
+    totals: dict[str, float] = {}
+    session_id: str | None = None
+    round_trip_ms: float | None = None
+    load: Any = None
+    outbox: Any = None
+
+
+class HubView(msgspec.Struct, frozen=True, kw_only=True):
+    """The hub itself. ``degraded`` says why it takes no commits, if so."""
+
+    id: str
+    version: str = ""
+    started_at: float | None = None
+    uptime_s: float | None = None
+    degraded: Any = None
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of now (``tasks`` and ``nodes`` by state) and ``totals`` since the store began."""
+
+    hub: HubView
+    tasks: dict[str, int] = {}
+    nodes: dict[str, int] = {}
+    sessions: int = 0
+    totals: dict[str, float] = {}
+    last_event_id: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened. Fields that do not apply are empty.
+
+    ``id`` is None for what is only live (`task.progress`, `task.log`). Of kind ``reset``: events were missed that the
+    hub no longer keeps; read the state again.
+    """
+
+    kind: str
+    id: int | None = None
+    at: float = 0.0
+    task_id: str = ""
+    name: str = ""
+    state: str = ""
+    attempt: int = 0
+    node_id: str = ""
+    origin: str = ""
+    group: str = ""
+    reason: str = ""
+    error: Problem | None = None
+    value: Any = None
+    done: float | None = None
+    total: float | None = None
+    level: str = ""
+    message: str = ""

@@ -1,0 +1,206 @@
+"""Nodes: every connect is a reconcile, totals only grow, and nobody's leaving frees what it runs."""
+
+from __future__ import annotations
+
+from hub.lifecycle import TaskState
+from hub.store.contract import HubStarted, Inherited, NodeLeft, NodeSeen, NodeView, NodeWish
+from tests.hub.store.board import START_S, Board, offer
+
+
+def _node(board: Board, node_id: str = "n") -> NodeView:
+    node = board.store.node(node_id)
+    assert node is not None
+    return node
+
+
+def _leave(
+    board: Board, node_id: str = "n", instance_id: str = "i", *, session_id: str = "s", gone: bool = False
+) -> None:
+    left = NodeLeft(node_id=node_id, instance_id=instance_id, session_id=session_id, reason="cut", gone=gone)
+    board.one(left)
+
+
+def test_a_registration_is_stored_as_it_was_said(board: Board) -> None:
+    board.register(labels={"site": "berlin"}, handlers=["work", "else"])
+    node = _node(board)
+    assert (node.state, node.name, node.labels, node.slots) == ("online", "N", {"site": "berlin"}, 4)
+    assert (node.handlers, node.instance_id, node.session_id) == (["else", "work"], "i", "s")
+    assert (node.first_seen_at, node.connected_at, node.connects) == (START_S, START_S, 1)
+    assert board.store.nodes() == [node]
+    assert board.store.node("nobody") is None
+
+
+def test_a_resumption_keeps_what_was_registered(board: Board) -> None:
+    board.register(labels={"site": "berlin"})
+    _leave(board)
+    board.wait(3)
+    board.register(is_resumed=True)
+    node = _node(board)
+    assert (node.state, node.labels, node.connects, node.disconnects) == ("online", {"site": "berlin"}, 2, 1)
+    assert (node.first_seen_at, node.last_seen_at) == (START_S, START_S + 3)
+
+
+def test_leaving_is_noted_only_for_the_session_that_is_known(board: Board) -> None:
+    board.register()
+    _leave(board, instance_id="another")
+    _leave(board, session_id="another")
+    assert _node(board).state == "online"
+    _leave(board)
+    node = _node(board)
+    assert (node.state, node.disconnects, node.last_disconnect_reason) == ("unreachable", 1, "cut")
+    _leave(board)
+    assert _node(board).disconnects == 1
+
+
+def test_a_node_that_says_goodbye_is_gone(board: Board) -> None:
+    board.register()
+    _leave(board, gone=True)
+    assert _node(board).state == "gone"
+
+
+def test_leaving_frees_nothing(board: Board) -> None:
+    board.register()
+    board.running("a")
+    _leave(board)
+    assert board.state("a") is TaskState.RUNNING
+    assert _node(board).slots_in_use == 1
+
+
+def test_a_node_that_is_away_for_long_is_gone(board: Board) -> None:
+    board.register()
+    _leave(board)
+    board.wait(50)
+    board.sweep(gone_after_s=60)
+    assert _node(board).state == "unreachable"
+    board.wait(11)
+    board.sweep(gone_after_s=60)
+    assert _node(board).state == "gone"
+    board.register(session_id="s2")
+    assert _node(board).state == "online"
+
+
+def test_a_jump_of_the_wall_clock_makes_no_node_gone(board: Board) -> None:
+    board.register()
+    _leave(board)
+    board.wall_s += 86_400
+    board.sweep(gone_after_s=60)
+    assert _node(board).state == "unreachable"
+
+
+def test_heartbeats_are_noted_for_the_instance_that_is_known(board: Board) -> None:
+    board.register()
+    board.register("m", "j")
+    board.wait(9)
+    board.one(NodeSeen(nodes=[("n", "i"), ("m", "another"), ("nobody", "x")]))
+    assert (_node(board).last_seen_at, _node(board, "m").last_seen_at) == (START_S + 9, START_S)
+
+
+def test_wishes_of_an_operator_are_kept_and_told_at_each_connect(board: Board) -> None:
+    board.register()
+    view = board.one(NodeWish(node_id="n", cordoned=True))
+    assert isinstance(view, NodeView)
+    assert (view.cordoned, view.draining, view.state) == (True, False, "online")
+    view = board.one(NodeWish(node_id="n", draining=True))
+    assert isinstance(view, NodeView)
+    assert (view.cordoned, view.draining, view.state) == (True, True, "draining")
+    _leave(board)
+    reconciled = board.register()
+    assert (reconciled.cordoned, reconciled.draining) == (True, True)
+    assert _node(board).state == "draining"
+    board.one(NodeWish(node_id="n", cordoned=False, draining=False))
+    assert (_node(board).state, _node(board).cordoned) == ("online", False)
+    assert board.one(NodeWish(node_id="nobody", cordoned=True)) is None
+
+
+def test_a_hub_that_starts_knows_who_holds_what_and_frees_nothing(board: Board) -> None:
+    board.register()
+    board.register("idle", "j")
+    board.running("a")
+    board.put("b")
+    inherited = board.one(HubStarted(hub_id="h"))
+    assert isinstance(inherited, Inherited)
+    assert inherited.holders == [("n", "i")]
+    assert (inherited.nodes, inherited.tasks["running"], inherited.tasks["queued"]) == (2, 1, 1)
+    assert [node.state for node in board.store.nodes()] == ["unreachable", "unreachable"]
+    assert board.state("a") is TaskState.RUNNING
+
+
+# --- reconciling -----------------------------------------------------------------------------------------------------
+
+
+def test_what_the_node_has_is_kept(board: Board) -> None:
+    board.register()
+    runs, waits = board.running("runs"), board.running("waits")
+    told = board.register(running=[runs], results=[waits])
+    assert (sorted(told.keep), sorted(told.held)) == ([runs, waits], [runs, waits])
+    assert (told.stop, told.forget, told.push, told.unknown) == ([], [], [], [])
+
+
+def test_what_never_arrived_is_pushed_again_as_the_same_attempt(board: Board) -> None:
+    board.register()
+    board.submit(board.new("a", payload=b'{"x":1}', timeout_s=3.0), offers=[offer()])
+    told = board.register()
+    (pushed,) = told.push
+    assert (pushed.task_id, pushed.attempt, pushed.payload, pushed.timeout_s) == ("a", 1, b'{"x":1}', 3.0)
+    assert (pushed.node_id, pushed.instance_id) == ("n", "i")
+    assert told.held == [("a", 1)]
+
+
+def test_what_a_dead_instance_had_runs_again(board: Board) -> None:
+    board.register()
+    board.running("again")
+    board.running("never", on_lost="fail")
+    told = board.register("n", "i2", predecessors=["i0", "i"])
+    assert (told.held, told.push) == ([], [])
+    assert (board.state("again"), board.state("never")) == (TaskState.QUEUED, TaskState.LOST)
+    assert _node(board).lost == 2
+    assert sum(board.last.waiting.values()) == 1
+
+
+def test_what_an_instance_had_that_may_live_is_left_to_its_lease(board: Board) -> None:
+    board.register()
+    board.running("a")
+    told = board.register("n", "i2")
+    assert told.held == []
+    assert board.state("a") is TaskState.RUNNING
+
+
+def test_what_is_decided_otherwise_is_stopped_or_forgotten(board: Board) -> None:
+    board.register()
+    done, old = board.running("done"), board.running("old")
+    board.end(done)
+    board.end(old, "cancelled")
+    told = board.register(running=[old], results=[done])
+    assert (told.stop, told.forget, told.keep) == ([old], [done], [])
+
+
+def test_what_was_cancelled_meanwhile_is_cancelled_again(board: Board) -> None:
+    board.register()
+    key, arrived_never = board.running("a"), board.running("b")
+    board.cancel("a", "b")
+    told = board.register(running=[key])
+    assert told.cancel == [key]
+    assert told.held == [key]
+    assert not board.view(arrived_never[0]).held
+
+
+def test_what_the_store_never_heard_of_is_kept_by_the_node(board: Board) -> None:
+    board.register()
+    key = board.running("known")
+    newer = (key[0], 5)
+    told = board.register(running=[("ghost", 3)], results=[("shade", 1), newer])
+    assert sorted(told.unknown) == [("ghost", 3), newer, ("shade", 1)]
+    assert sorted(told.keep) == [("ghost", 3), newer, ("shade", 1)]
+
+
+def test_totals_survive_everything(board: Board) -> None:
+    board.register()
+    board.end(board.running(), run_s=2.0)
+    board.end(board.running(), "failed", run_s=1.0)
+    _leave(board)
+    board.one(HubStarted(hub_id="h"))
+    board.register("n", "i2", predecessors=["i"], labels={"new": "label"})
+    node = _node(board)
+    assert (node.succeeded, node.failed, node.run_s) == (1, 1, 3.0)
+    totals = board.store.stats().totals
+    assert (totals["succeeded"], totals["failed"], totals["run_s"]) == (1, 1, 3.0)

@@ -1,0 +1,126 @@
+"""What time brings, by the clock that it concerns, in small batches."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.lifecycle import TaskState
+from tests.hub.store.board import START_S, Board
+
+
+def test_a_delayed_task_is_queued_when_it_is_due(board: Board) -> None:
+    board.put("a", delay_s=5.0)
+    assert board.sweep().next_due_in_s == 5
+    board.wait(4.9)
+    assert board.sweep().due == 0
+    board.wait(0.2)
+    assert board.sweep().due == 1
+    assert sum(board.last.waiting.values()) == 1
+    assert board.claimed() == ["a"]
+
+
+def test_delays_ignore_jumps_of_the_wall_clock_and_named_times_follow_it(board: Board) -> None:
+    board.put("delay", delay_s=100.0)
+    board.put("named", not_before=START_S + 100)
+    board.wall_s += 86_400
+    assert board.sweep().due == 1
+    assert board.claimed() == ["named"]
+    board.wall_s -= 2 * 86_400
+    board.steady_s += 100
+    assert board.sweep().due == 1
+    assert board.claimed() == ["delay"]
+
+
+def test_a_task_with_two_waits_waits_for_the_later(board: Board) -> None:
+    board.put("a", delay_s=10.0, not_before=START_S + 5)
+    board.put("b", delay_s=5.0, not_before=START_S + 10)
+    board.put("c", not_before=START_S - 1)
+    assert board.claimed() == ["c"]
+    board.wait(6)
+    assert board.sweep().due == 0
+    board.wait(4)
+    assert board.sweep().due == 2
+
+
+def test_deadlines_pass_wherever_a_task_waits(board: Board) -> None:
+    board.put("queued", "unknown", deadline=START_S + 5)
+    board.put("scheduled", delay_s=50.0, deadline=START_S + 5)
+    board.put("open", concurrency_key="k")
+    board.put("parked", concurrency_key="k", deadline=START_S + 5)
+    running, _ = board.running("running", priority=1, deadline=START_S + 5)
+    assert board.sweep().next_due_in_s == 5
+    board.wait(5)
+    swept = board.sweep()
+    assert (swept.expired, swept.next_due_in_s) == (3, None)
+    assert [board.state(name) for name in ("queued", "scheduled", "parked")] == ["expired"] * 3
+    assert (board.state("open"), board.state(running)) == (TaskState.QUEUED, TaskState.RUNNING)
+
+
+def test_due_tasks_move_in_batches(board: Board) -> None:
+    board.submit(*[board.new(delay_s=1.0) for _ in range(5)])
+    board.wait(1)
+    first, second, third = (board.sweep(batch=2) for _ in range(3))
+    assert [(swept.due, swept.more) for swept in (first, second, third)] == [(2, True), (2, True), (1, False)]
+
+
+def test_finished_tasks_are_removed_when_they_are_old(board: Board) -> None:
+    board.end(board.running("old"))
+    board.wait(50)
+    board.end(board.running("young"))
+    board.put("waiting")
+    board.wait(51)
+    assert board.sweep(retention_s=100).removed == 1
+    assert board.store.task("old") is None
+    assert board.state("young") is TaskState.SUCCEEDED
+    assert board.state("waiting") is TaskState.QUEUED
+    assert board.store.stats().tasks["succeeded"] == 1
+
+
+def test_finished_tasks_beyond_the_count_are_removed_oldest_first(board: Board) -> None:
+    for number in range(6):
+        board.end(board.running(f"t{number}"))
+        board.wait(1)
+    swept = board.sweep(retention_count=2, batch=3)
+    assert (swept.removed, swept.more) == (3, True)
+    swept = board.sweep(retention_count=2, batch=3)
+    assert (swept.removed, swept.more) == (1, False)
+    assert [board.store.task(f"t{number}") is None for number in range(6)] == [True] * 4 + [False] * 2
+
+
+def test_a_jump_of_the_wall_clock_removes_nothing(board: Board) -> None:
+    board.end(board.running("a"))
+    board.wall_s += 1e6
+    assert board.sweep(retention_s=100).removed == 0
+
+
+def test_what_is_still_held_is_not_removed(board: Board) -> None:
+    key = board.running("a")
+    board.cancel("a")
+    board.wait(1000)
+    assert board.sweep(retention_s=100, retention_count=0).removed == 0
+    board.end(key, "cancelled")
+    assert board.sweep(retention_s=100, retention_count=0).removed == 1
+
+
+def test_a_removed_idempotency_key_may_be_used_again(board: Board) -> None:
+    board.submit(board.new("a", idempotency_key="k"))
+    board.cancel("a")
+    board.wait(10)
+    board.sweep(retention_s=5)
+    assert not board.submit(board.new("b", idempotency_key="k")).accepted[0].existing
+
+
+def test_nothing_to_do_is_said_and_costs_no_commit(board: Board) -> None:
+    board.put("a")
+    before = board.store.stats().last_event_id
+    swept = board.sweep()
+    assert (swept.due, swept.expired, swept.removed, swept.more, swept.next_due_in_s) == (0, 0, 0, False, None)
+    assert board.store.stats().last_event_id == before
+
+
+@pytest.mark.parametrize("clock", ["delay_s", "not_before"])
+def test_what_is_overdue_is_due_at_once(board: Board, clock: str) -> None:
+    board.put("a", **{clock: 5.0 if clock == "delay_s" else START_S + 5})
+    board.put("b", **{clock: 5.0 if clock == "delay_s" else START_S + 5})
+    board.wait(60)
+    assert board.sweep(batch=1).next_due_in_s == 0.0
