@@ -148,6 +148,9 @@ def _start_logging() -> None:
     if level not in logging.getLevelNamesMapping():
         raise StartError(f"MOORLINE_LOG_LEVEL is {level}", "Set it to DEBUG, INFO, WARNING or ERROR.", EXIT_SETTINGS)
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if level == "INFO":
+        # It says of each connection what the gateway says too, with the node's name.
+        logging.getLogger("websockets").setLevel(logging.WARNING)
 
 
 def _check_files(settings: HubSettings) -> None:
@@ -194,8 +197,10 @@ def _address_of(error: OSError) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Make what would be right a sentence of its own."""
-    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
+    """Make what would be right a sentence of its own; a command or a flag stays as it is to be typed."""
+    if not text or text.startswith(("moorline ", "-")):
+        return text
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."
 
 
 # --- tokens -----------------------------------------------------------------------------------------------------------

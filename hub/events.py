@@ -44,7 +44,7 @@ _FINAL_KINDS: Final = frozenset(f"task.{state}" for state in FINAL)
 _encode = msgspec.json.Encoder().encode
 
 
-# --- what is told -----------------------------------------------------------------------------------------------------
+# --- what is told ---------------------------------------------------------------------------------------------------
 
 
 class ErrorObject(Struct, frozen=True, kw_only=True):
@@ -87,7 +87,7 @@ class EventObject(Struct, frozen=True, kw_only=True):
     error: ErrorObject | UnsetType = UNSET
     value: Raw | UnsetType = UNSET
     done: float | UnsetType = UNSET
-    total: float | None | UnsetType = UNSET
+    total: float | UnsetType | None = UNSET
     level: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
 
@@ -113,7 +113,7 @@ def sse_message(event: Event, value: bytes | None) -> bytes:
 
 
 def _on_one_line(text: bytes) -> bytes:
-    """Take line ends out of a JSON text. Strings cannot hold one, so all of them are white space (RFC 8259, 2 and 7)."""
+    """Take line ends out of a JSON text. Strings cannot hold one, so they are white space (RFC 8259, 2 and 7)."""
     if b"\n" in text or b"\r" in text:
         return text.replace(b"\n", b" ").replace(b"\r", b" ")
     return text
@@ -173,7 +173,7 @@ class TooManyStreamsError(Exception):
         return f"{self.limit} {self.what} are open, the most that this hub takes"
 
 
-# --- who is told ------------------------------------------------------------------------------------------------------
+# --- who is told ----------------------------------------------------------------------------------------------------
 
 
 class Subscription:
@@ -185,6 +185,8 @@ class Subscription:
         self._waiting_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self._wanted_kinds: dict[str, bool] = {}
+        # The index finds it by one of task and origin, or for every event; the rest is to be looked at.
+        self._is_narrow = bool(wanted.node or wanted.name or wanted.group or (wanted.task and wanted.origin))
         self.wanted = wanted
         self.token_id = token_id
         self.position = 0
@@ -241,7 +243,7 @@ class Subscription:
         if wanted is None:
             # Kinds are few, and each is looked at once.
             wanted = self._wanted_kinds[kind] = self.wanted.wants_kind(kind)
-        return wanted and self.wanted.wants(event)
+        return wanted and (not self._is_narrow or self.wanted.wants(event))
 
     def _push(self, message: bytes) -> bool:
         """Add a message, or say that there is no room for it."""
@@ -327,6 +329,9 @@ class _Index:
             del self._all[subscription]
 
     def candidates(self, event: Event) -> list[Subscription]:
+        if not self._all and not self._by_task:
+            # The common case: programs that each follow their own tasks.
+            return list(self._by_origin.get(event.origin, ()))
         found = list(self._all)
         if self._by_origin and event.origin in self._by_origin:
             found += self._by_origin[event.origin]
@@ -342,7 +347,7 @@ def _discard(groups: dict[str, dict[Subscription, None]], key: str, subscription
         del groups[key]
 
 
-# --- the feed -----------------------------------------------------------------------------------------------------------
+# --- the feed -------------------------------------------------------------------------------------------------------
 
 
 class EventFeed:

@@ -31,6 +31,11 @@ from protocol.limits import MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL
 
 logger = logging.getLogger(__name__)
 
+# The library writes a traceback for each handshake that somebody breaks off, and a line for each connection. The first
+# is a way to fill our disk from outside; who came and went is in the nodes' records. What fails here we log ourselves.
+_library_logger = logging.getLogger(f"{__name__}.websockets")
+_library_logger.setLevel(logging.CRITICAL)
+
 # A handshake is one small request; a peer that needs longer drips on purpose.
 OPEN_WITHIN_S = 10.0
 
@@ -162,6 +167,7 @@ class Gateway:
             subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
             process_request=self._check_handshake,
             compression=None,
+            logger=_library_logger,
             server_header=None,
             max_size=MESSAGE_BYTES_MAX,
             max_queue=MESSAGES_QUEUED_MAX,
@@ -272,6 +278,10 @@ class Gateway:
         reason = "the connection broke"
         try:
             reason = await self._listen(number, socket)
+        except Exception:
+            # The top of this connection: a bug must not pass in silence, nor end anything else.
+            logger.exception("connection %d from %s failed", number, address)
+            socket.transport.abort()
         finally:
             self._addresses[address] -= 1
             if not self._addresses[address]:

@@ -27,11 +27,11 @@ from protocol.limits import LABEL_CHARACTERS_MAX, is_identifier
 Role: TypeAlias = Literal["node", "submit", "read", "admin"]
 
 # What people and secret scanners recognise; behind it stand 43 characters, 256 bits.
-SECRET_PREFIX: Final = "moor_"
+PREFIX: Final = "moor_"
 SECRET_BYTES: Final = 32
 
 
-# --- as people make them ------------------------------------------------------------------------------------------------
+# --- as people make them --------------------------------------------------------------------------------------------
 
 
 class CreatedToken(Struct, frozen=True, kw_only=True):
@@ -119,7 +119,7 @@ def _new_token(
         raise SettingsError(f"node_id is {node_id!r} and role is {role!r}", "only a token of role node is for one node")
     if node_id is not None and not is_identifier(node_id):
         raise SettingsError(f"node_id is {node_id[:60]!r}", "1-128 characters of A-Za-z0-9_.:@-")
-    secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+    secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
     row = TokenRow(
         token_id=f"tok_{secrets.token_hex(6)}",
         name=name,
@@ -158,7 +158,7 @@ def _view(row: TokenRow) -> TokenView:
     )
 
 
-# --- as the hub asks for them --------------------------------------------------------------------------------------------
+# --- as the hub asks for them ---------------------------------------------------------------------------------------
 
 
 class Grant(Struct, frozen=True, kw_only=True):

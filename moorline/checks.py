@@ -103,7 +103,7 @@ class Answer:
 def judge_ready(status: int, document: Mapping[str, object] | None) -> Check:
     """Judge the answer to ``GET /readyz``."""
     name = "hub"
-    if document is None or not isinstance(document.get("ready"), bool):
+    if document is None or not is_hub(document):
         return Check(
             name=name,
             verdict="fail",
@@ -120,6 +120,11 @@ def judge_ready(status: int, document: Mapping[str, object] | None) -> Check:
         detail=f"is not ready: {words}",
         remedy="It keeps its sessions and goes on by itself when the cause is gone; look at its log and its disk.",
     )
+
+
+def is_hub(document: Mapping[str, object] | None) -> bool:
+    """Tell whether an answer to ``GET /readyz`` is a hub's."""
+    return document is not None and isinstance(document.get("ready"), bool)
 
 
 def judge_clock(date: str | None, before_s: float, after_s: float) -> Check:
@@ -249,15 +254,14 @@ class _FailedError(Exception):
 
 
 def look_at_api(target: Target, token: str | None, own_version: str) -> Iterator[Check]:
-    """Look at a hub's HTTP address, from its name to the token. Ends at the first step that makes the rest pointless."""
+    """Look at a hub's HTTP address, from its name to the token; end where the rest would be pointless."""
     try:
         yield from _look_at_road(target)
         before_s = time.time()
         ready = _ask(target, "/readyz")
         after_s = time.time()
-        check = judge_ready(ready.status, ready.document())
-        yield check
-        if "no hub" in check.detail:
+        yield judge_ready(ready.status, ready.document())
+        if not is_hub(ready.document()):
             return
         yield judge_clock(ready.headers.get("date"), before_s, after_s)
         stats = _ask(target, "/v1/stats", _bearer(token))
@@ -295,7 +299,8 @@ def look_at_disk(folder: Path) -> Check:
 
 def _look_at_road(target: Target) -> Iterator[Check]:
     addresses = _resolve(target)
-    yield Check(name="dns", verdict="ok", detail=f"{target.host} is {', '.join(addresses)}")
+    if addresses != [target.host]:
+        yield Check(name="dns", verdict="ok", detail=f"{target.host} is {', '.join(addresses)}")
     started_s = time.monotonic()
     with _connected(target):
         took_ms = (time.monotonic() - started_s) * 1000

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import get_completion_class
 
-from moorline.configuration import load_configuration
+from moorline.configuration import load_configuration, variable_of
 from moorline.failures import MEANINGS, CommandError, ExitCode
 from moorline.version import installed_version
 
@@ -80,17 +81,6 @@ class LazyGroup(click.Group):
             command = load_command(cmd_name, _installed()[cmd_name])
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that ``args`` begin with; a mistyped name is answered with the nearest ones."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.exceptions.NoSuchCommand as error:
-            raise click.exceptions.NoSuchCommand(
-                error.command_name, possibilities=self.list_commands(ctx), ctx=ctx
-            ) from error
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands by section."""
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -115,6 +105,10 @@ class LazyGroup(click.Group):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
+        except click.exceptions.NoSuchCommand as error:
+            raise _with_suggestions(error) from error
+        except click.BadParameter as error:
+            raise _with_origin(error) from error
         except KeyboardInterrupt:
             # The blank line closes the terminal's ^C.
             click.echo(err=True)
@@ -142,6 +136,24 @@ def load_command(name: str, target: str) -> click.Command:
     if not isinstance(command, click.Command):
         raise CommandError(f"the command `{name}` cannot be loaded: {target} is {type(command).__name__}, no command")
     return command
+
+
+def _with_suggestions(error: click.exceptions.NoSuchCommand) -> click.exceptions.NoSuchCommand:
+    """Name the nearest commands, also of a group that loads its commands lazily: click knows only those it holds."""
+    ctx = error.ctx
+    if ctx is None or not isinstance(ctx.command, click.Group):
+        return error
+    return click.exceptions.NoSuchCommand(error.command_name, possibilities=ctx.command.list_commands(ctx), ctx=ctx)
+
+
+def _with_origin(error: click.BadParameter) -> click.BadParameter:
+    """Name the variable that a wrong value came from: nobody sees it on the command line."""
+    ctx, option = error.ctx, error.param
+    if ctx is None or not isinstance(option, click.Option) or option.name is None:
+        return error
+    if ctx.get_parameter_source(option.name) is ParameterSource.ENVIRONMENT:
+        error.param_hint = f"{option.get_error_hint(ctx)} (from {variable_of(option, ctx)})"
+    return error
 
 
 def _summary(name: str, target: str) -> str:

@@ -9,6 +9,7 @@ import click
 
 from moorline.errors import (
     ConflictError,
+    DeclarationError,
     ForbiddenError,
     HubError,
     HubUnavailableError,
@@ -82,6 +83,9 @@ _EXITS: Final[tuple[tuple[type[MoorlineError], ExitCode], ...]] = (
     (InvalidTaskError, ExitCode.USAGE),
     (NotFoundError, ExitCode.NOT_FOUND),
     (ConflictError, ExitCode.CONFLICT),
+    # Whatever answers there does not answer as a hub does.
+    (HubError, ExitCode.UNREACHABLE),
+    (DeclarationError, ExitCode.USAGE),
 )
 
 # What to do where the hub itself had nothing to say.
@@ -104,12 +108,15 @@ def exit_code_of(error: MoorlineError) -> ExitCode:
     return next((code for kind, code in _EXITS if isinstance(error, kind)), ExitCode.FAILED)
 
 
-def explain(error: MoorlineError) -> CommandError:
-    """Put an error of the client in the words of the command line."""
+def explain(error: MoorlineError, url: str = "") -> CommandError:
+    """Put an error of the client that talked to ``url`` in the words of the command line."""
     message, remedy = str(error), ""
     if isinstance(error, HubError):
         message = f"{error.where}: {error.message}" if error.where else error.message
         remedy = _sentence(error.remedy)
+        if type(error) is HubError and not error.code:
+            message = f"{url} does not answer as a hub does: {message}"
+            remedy = "Check --url: the HTTP API has port 8780 by default. `moorline doctor` looks closer."
     if not remedy:
         template = next((text for kind, text in _REMEDIES if isinstance(error, kind)), "")
         remedy = template.format(task_id=getattr(error, "task_id", ""))
@@ -117,4 +124,7 @@ def explain(error: MoorlineError) -> CommandError:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:].rstrip('.')}." if text else ""
+    """Make what would be right a sentence of its own; a command or a flag stays as it is to be typed."""
+    if not text or text.startswith(("moorline ", "-")):
+        return text
+    return f"{text[0].upper()}{text[1:].rstrip('.')}."

@@ -52,6 +52,18 @@ def parse_moment(text: str, now: datetime) -> float:
     return moment.timestamp()
 
 
+def parse_past(text: str, now: datetime) -> float:
+    """Read ``10m`` (before ``now``), an RFC 3339 time with its zone, or seconds since 1970, as seconds since 1970.
+
+    Raises:
+        ValueError: it is none of these, or names no zone.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if found is not None and found[2]:
+        return (now - timedelta(seconds=parse_duration(text))).timestamp()
+    return parse_moment(text, now)
+
+
 def parse_value(text: str) -> object:
     """Read JSON if it is JSON, else take it as the text it is.
 
@@ -162,6 +174,7 @@ class _Parsed(click.ParamType[object]):
 
 DURATION: Final = _Parsed("time", parse_duration)
 MOMENT: Final = _Parsed("when", lambda text: parse_moment(text, datetime.now(UTC)))
+PAST: Final = _Parsed("when", lambda text: parse_past(text, datetime.now(UTC)))
 PAIR: Final = _Parsed("key=value", parse_pair)
 HTTP_ADDRESS: Final = _Parsed("url", lambda text: parse_address(text, ("http", "https"), "http://127.0.0.1:8780"))
 NODE_ADDRESS: Final = _Parsed("url", lambda text: parse_address(text, ("ws", "wss"), "ws://127.0.0.1:8765"))

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import click
 import msgspec
@@ -149,18 +149,13 @@ def _print_rich_table(columns: Sequence[Column], rows: Sequence[Sequence[Styled]
     ]
     kept = fitting(columns, widths, console.width)
     table = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), header_style="dim", show_edge=False)
-    for index in kept:
-        column = columns[index]
-        flexible_width = None if column.is_flexible else widths[index]
-        table.add_column(
-            column.title,
-            justify="right" if column.is_right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=flexible_width,
-        )
+    for index, width in zip(kept, shares(columns, widths, kept, console.width), strict=True):
+        justify: Literal["left", "right"] = "right" if columns[index].is_right else "left"
+        table.add_column(columns[index].title, justify=justify, no_wrap=True, width=width)
     for row in rows:
-        table.add_row(*(Text(row[index].text, style=row[index].style) for index in kept))
+        table.add_row(
+            *(Text(row[index].text, style=row[index].style, overflow="ellipsis", no_wrap=True) for index in kept)
+        )
     console.print(table)
 
 
@@ -194,6 +189,20 @@ def fitting(columns: Sequence[Column], widths: Sequence[int], width_max: int) ->
             break
         kept.remove(victim)
     return kept
+
+
+def shares(columns: Sequence[Column], widths: Sequence[int], kept: Sequence[int], width_max: int) -> list[int]:
+    """Give each column that is kept its width: its own, but what flexible ones have in excess is cut evenly."""
+    given = [widths[index] for index in kept]
+    excess = sum(given) + len(GAP) * max(0, len(kept) - 1) - width_max
+    flexible = [place for place, index in enumerate(kept) if columns[index].is_flexible]
+    while excess > 0 and flexible:
+        widest = max(flexible, key=lambda place: given[place])
+        if given[widest] <= 1:
+            break
+        given[widest] -= 1
+        excess -= 1
+    return given
 
 
 def aligned(rows: Sequence[Sequence[str]], is_right: Sequence[bool]) -> list[str]:

@@ -127,8 +127,8 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     totals: dict[str, float] = {}
     session_id: str | None = None
     round_trip_ms: float | None = None
-    load: Any = None
-    outbox: Any = None
+    load: float | None = None
+    outbox: int | None = None
 
 
 class HubView(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +138,7 @@ class HubView(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     started_at: float | None = None
     uptime_s: float | None = None
-    degraded: Any = None
+    degraded: str | None = None
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):

@@ -168,6 +168,8 @@ class NodeCore:
 
     def wake_at_s(self) -> float:
         """Give the time by which `tick` must be called, if nothing else happens before."""
+        if self._has_exited:
+            return float("inf")
         due_s = self._lease_check_s
         if self._link is Link.GREETING:
             due_s = min(due_s, self._greeted_s + GREET_WITHIN_S)

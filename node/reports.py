@@ -38,9 +38,16 @@ class Reports:
     Args:
         loop: the session's; ``send`` is called on it.
         send: sends frames if a session is open, and tells whether it did.
+        clock: gives monotonic seconds.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Callable[[list[NodeFrame]], bool]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        send: Callable[[list[NodeFrame]], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._loop = loop
         self._send = send
         self._lock = threading.Lock()
@@ -48,7 +55,7 @@ class Reports:
         self._lines: deque[LogLine] = deque()
         self._dropped = 0
         self._allowance = float(LINES_PER_SECOND_MAX)
-        self._allowed_s = time.monotonic()
+        self._allowed_s = self._clock()
         self._is_planned = False
         self._flushed_s = -math.inf
 
@@ -74,7 +81,7 @@ class Reports:
             message=clean(message, LOG_LINE_CHARACTERS_MAX),
         )
         with self._lock:
-            if len(self._lines) < LINES_MAX and self._is_allowed(time.monotonic()):
+            if len(self._lines) < LINES_MAX and self._is_allowed(self._clock()):
                 self._lines.append(line)
             else:
                 self._dropped += 1
@@ -82,7 +89,7 @@ class Reports:
 
     def flush(self) -> None:
         """Send what there is, if a session is open. On the session's loop."""
-        self._flushed_s = time.monotonic()
+        self._flushed_s = self._clock()
         with self._lock:
             progress, self._progress = list(self._progress.values()), {}
         if progress and not self._send(list(progress)):
@@ -130,7 +137,7 @@ class Reports:
                 self._loop.call_soon_threadsafe(self._plan_flush)
 
     def _plan_flush(self) -> None:
-        wait_s = max(0.0, self._flushed_s + FLUSH_EVERY_S - time.monotonic())
+        wait_s = max(0.0, self._flushed_s + FLUSH_EVERY_S - self._clock())
         self._loop.call_later(wait_s, self._flush_as_planned)
 
     def _flush_as_planned(self) -> None:

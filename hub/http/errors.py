@@ -8,6 +8,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar, Final
 
+import msgspec
 from msgspec import Struct
 
 
@@ -43,9 +44,10 @@ class ApiError(Exception):
         return f"{self.code}: {self.message}"
 
     @property
-    def detail(self) -> ErrorDetail:
-        """What goes into the answer."""
-        return ErrorDetail(code=self.code, message=self.message, remedy=self.remedy, where=self.where)
+    def body(self) -> bytes:
+        """The answer's body."""
+        detail = ErrorDetail(code=self.code, message=self.message, remedy=self.remedy, where=self.where)
+        return msgspec.json.encode(ErrorAnswer(error=detail))
 
 
 class BadRequestError(ApiError):

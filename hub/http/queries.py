@@ -62,7 +62,9 @@ TASK_LIST: Final = (
     ),
     Parameter(
         name="since",
-        schema={"anyOf": [{"type": "number", "minimum": 0, "maximum": AT_MAX}, {"type": "string", "format": "date-time"}]},
+        schema={
+            "anyOf": [{"type": "number", "minimum": 0, "maximum": AT_MAX}, {"type": "string", "format": "date-time"}]
+        },
         about="Tasks submitted at this time or after: seconds since 1970 or RFC 3339.",
     ),
     Parameter(name="group", schema=_IDENTIFIER, about="Tasks of this broadcast."),
@@ -89,9 +91,7 @@ WAIT: Final = (
 )
 
 EVENT_LIST: Final = (
-    Parameter(
-        name="kind", schema=_list_of(EVENT_KINDS), about="Kinds or their first word, separated by commas."
-    ),
+    Parameter(name="kind", schema=_list_of(EVENT_KINDS), about="Kinds or their first word, separated by commas."),
     Parameter(name="origin", schema=_ORIGIN, about="Events of tasks of this submitter."),
     Parameter(name="task", schema=_IDENTIFIER, about="Events of this task."),
     Parameter(name="node", schema=_IDENTIFIER, about="Events of this node, and of tasks on it."),
@@ -161,7 +161,7 @@ def event_query(request: web.Request) -> EventQuery:
     return EventQuery(wanted=wanted, last_event_id=_integer("last_event_id", last, 0, EVENT_ID_MAX))
 
 
-# --- one value ----------------------------------------------------------------------------------------------------------
+# --- one value ------------------------------------------------------------------------------------------------------
 
 
 def _read(request: web.Request, allowed: Sequence[Parameter]) -> dict[str, str]:

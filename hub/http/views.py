@@ -1,4 +1,4 @@
-"""What the API shows: tasks, nodes and counts as clients see them. Payloads and values stay the bytes that they were."""
+"""What the API shows: tasks, nodes and counts as clients see them. Payloads and values stay bytes."""
 
 from __future__ import annotations
 
@@ -7,38 +7,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from hub.events import ErrorObject, error_object
 from hub.http.backend import Health
 from hub.lifecycle import TaskState
-from hub.scheduling import Explanation
 from hub.sessions import LiveNode
 from hub.store.contract import Accepted, NodeView, StoredLogs, StoreStats, TaskOptions, TaskView
 from protocol.frames import Progress
 
-__all__ = [
-    "AcceptedBatch",
-    "AcceptedMember",
-    "AcceptedTask",
-    "BroadcastAnswer",
-    "Disconnect",
-    "Explanation",
-    "HubObject",
-    "LogAnswer",
-    "LogObject",
-    "NodeObject",
-    "NodePage",
-    "NodeTotals",
-    "ProgressObject",
-    "Readiness",
-    "StatsAnswer",
-    "TaskObject",
-    "TaskPage",
-    "accepted_task",
-    "log_answer",
-    "node_object",
-    "stats_answer",
-    "task_object",
-]
-
-
-# --- tasks --------------------------------------------------------------------------------------------------------------
+# --- tasks ----------------------------------------------------------------------------------------------------------
 
 
 class AcceptedTask(Struct, frozen=True, kw_only=True):
@@ -184,7 +157,7 @@ def log_answer(stored: StoredLogs) -> LogAnswer:
     return LogAnswer(lines=lines, dropped=stored.dropped)
 
 
-# --- nodes --------------------------------------------------------------------------------------------------------------
+# --- nodes ----------------------------------------------------------------------------------------------------------
 
 
 class Disconnect(Struct, frozen=True, kw_only=True):
@@ -272,7 +245,7 @@ def node_object(view: NodeView, live: LiveNode | None) -> NodeObject:
     )
 
 
-# --- the hub ------------------------------------------------------------------------------------------------------------
+# --- the hub --------------------------------------------------------------------------------------------------------
 
 
 class HubObject(Struct, frozen=True, kw_only=True):

@@ -26,7 +26,9 @@ F = TypeVar("F", bound=NodeFrame)
 PATIENCE_S = 20.0
 
 
-def task(task_id: str, name: str = "echo", *, attempt: int = 1, lease_s: float = 300.0, **options: object) -> frames.Task:
+def task(
+    task_id: str, name: str = "echo", *, attempt: int = 1, lease_s: float = 300.0, **options: object
+) -> frames.Task:
     """Make a `task` frame; ``payload`` is any object, ``timeout_s`` as in the frame."""
     payload = Raw(msgspec.json.encode(options.pop("payload", {})))
     timeout_s = options.pop("timeout_s", None)
@@ -68,12 +70,17 @@ class Peer:
 
     async def expect(self, kind: type[F]) -> F:
         """Wait for the next frame of this kind; others before it are skipped."""
+        while True:
+            frame = await self.next()
+            if isinstance(frame, kind):
+                return frame
+
+    async def next(self) -> NodeFrame:
+        """Wait for the next frame."""
         async with asyncio.timeout(PATIENCE_S):
-            while True:
-                frame = await self._frames.get()
-                if isinstance(frame, kind):
-                    return frame
-                assert frame is not None, f"closed with {self.close_code} while {kind.__name__} was expected"
+            frame = await self._frames.get()
+        assert frame is not None, f"the node closed with {self.close_code}"
+        return frame
 
     async def gone(self) -> int:
         """Wait until the node has left; give its close code."""
@@ -91,7 +98,8 @@ class Peer:
         limits: frames.HubLimits = frames.HubLimits(),  # noqa: B008
     ) -> frames.Register | frames.Resume:
         """Take the greeting, answer it, and send what else there is in the same message."""
-        greeting = await self.expect(frames.Register | frames.Resume)  # type: ignore[type-var]
+        greeting = await self.next()
+        assert isinstance(greeting, frames.Register | frames.Resume)
         kind = frames.Registered if isinstance(greeting, frames.Register) else frames.Resumed
         answer = kind(
             session_id=self.session_id, hub_id="hub", heartbeat_s=heartbeat_s, spread_s=spread_s, limits=limits

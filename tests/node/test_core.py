@@ -150,7 +150,7 @@ def finished(task_id: str, *, ended_s: float = 900.0, value: bytes = b"1") -> Fi
     return Finished(result=result, ended_s=ended_s)
 
 
-# --- joining ------------------------------------------------------------------------------------------------------------
+# --- joining --------------------------------------------------------------------------------------------------------
 
 
 def test_a_new_process_registers_with_all_that_it_holds_and_who_was_before() -> None:
@@ -240,7 +240,7 @@ def test_a_second_welcome_changes_nothing(node: Node) -> None:
     assert not node.hear(answer)
 
 
-# --- losing connections -------------------------------------------------------------------------------------------------
+# --- losing connections ---------------------------------------------------------------------------------------------
 
 
 def test_after_a_session_the_first_dial_comes_within_the_spread() -> None:
@@ -316,7 +316,7 @@ def test_a_connection_on_which_nothing_comes_for_three_heartbeats_is_left(node: 
     assert of(Dial, told)
 
 
-# --- heartbeats -----------------------------------------------------------------------------------------------------------
+# --- heartbeats -----------------------------------------------------------------------------------------------------
 
 
 def test_heartbeats_are_numbered_per_connection_and_come_at_the_hubs_interval(node: Node) -> None:
@@ -366,10 +366,10 @@ def test_a_hub_that_answers_other_things_but_no_heartbeat_bounds_what_is_remembe
         node.stand_still(0.2)
         node.hear()
         node.core.tick(node.now_s)
-    assert len(node.core._beats) <= 100  # noqa: SLF001
+    assert len(node.core._beats) <= 100
 
 
-# --- tasks ----------------------------------------------------------------------------------------------------------------
+# --- tasks ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_task_is_started_once_however_often_it_is_pushed(node: Node) -> None:
@@ -405,7 +405,7 @@ def test_another_attempt_of_a_task_that_is_over_starts(node: Node) -> None:
     assert started(node.hear(task("a", attempt=2))) == ["a"]
 
 
-# --- results ----------------------------------------------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------------------------------
 
 
 def test_a_result_is_sent_only_when_it_is_stored(node: Node) -> None:
@@ -480,7 +480,7 @@ def test_an_end_of_what_is_not_held_is_ignored(node: Node) -> None:
     assert not node.store("ghost")
 
 
-# --- verdicts and cancels ---------------------------------------------------------------------------------------------------
+# --- verdicts and cancels -------------------------------------------------------------------------------------------
 
 
 def test_a_verdict_stop_takes_the_result_of_what_runs_away(node: Node) -> None:
@@ -552,7 +552,7 @@ def test_a_cancel_of_something_unknown_is_ignored(node: Node) -> None:
     assert not node.hear(frames.Cancel(task_id="ghost", attempt=1))
 
 
-# --- leases -----------------------------------------------------------------------------------------------------------------
+# --- leases ---------------------------------------------------------------------------------------------------------
 
 
 def test_an_attempt_is_stopped_when_no_heartbeat_sent_within_its_lease_was_acked(node: Node) -> None:
@@ -612,13 +612,13 @@ def test_heartbeats_are_as_frequent_as_the_shortest_lease_needs(node: Node) -> N
     assert len(sent(frames.Heartbeat, told)) >= 9
     node.finish("a")
     node.pass_s(1)
-    assert len(sent(frames.Heartbeat, node.pass_s(19))) == 2
+    assert len(sent(frames.Heartbeat, node.pass_s(19))) <= 2
 
 
 def test_a_push_with_a_lease_shorter_than_the_last_word_waits_for_a_heartbeat(node: Node) -> None:
     node.stand_still(4.0)
-    assert not started(node.hear(task("a", lease_s=2.0), task("b")))[:0]
-    assert "a" in node.running
+    assert started(node.hear(task("a", lease_s=2.0), task("b"))) == ["b"]
+    assert node.running == ["a", "b"]
     (beat,) = sent(frames.Heartbeat, node.pass_s(0))
     assert started(node.hear(frames.HeartbeatAck(sequence=beat.sequence))) == ["a"]
 
@@ -632,7 +632,7 @@ def test_a_push_read_after_a_long_stop_does_not_start_before_the_hub_has_confirm
     assert node.running == []
 
 
-# --- draining ---------------------------------------------------------------------------------------------------------------
+# --- draining -------------------------------------------------------------------------------------------------------
 
 
 def test_an_idle_node_drains_at_once_with_a_bye(node: Node) -> None:
@@ -685,14 +685,11 @@ def test_a_node_that_joins_while_it_drains_says_so(node: Node) -> None:
     assert greeting.draining
 
 
-def test_without_a_hub_and_without_results_a_drain_is_over_when_the_last_handler_ends(node: Node) -> None:
+def test_a_drain_waits_for_a_hub_to_take_the_last_results_but_not_for_ever(node: Node) -> None:
     node.hear(task("a"))
     node.lose()
     assert not of(Exit, node.core.drain("SIGTERM", node.now_s))
-    node.hear(frames.Cancel(task_id="a", attempt=1), connection=1)
-    node.end("a")
-    told = node.store("a")
-    assert not of(Exit, told)
+    assert not of(Exit, node.finish("a"))
     told = node.pass_s(FLUSH_WITHIN_S)
     (leaving,) = of(Exit, told)
     assert leaving.code == 0
@@ -737,7 +734,7 @@ def test_handlers_that_do_not_stop_are_abandoned(node: Node) -> None:
     assert leaving.code == 1
 
 
-# --- reports ----------------------------------------------------------------------------------------------------------------
+# --- reports --------------------------------------------------------------------------------------------------------
 
 
 def test_reports_are_sent_on_an_open_session_and_else_not(node: Node) -> None:

@@ -192,11 +192,10 @@ class _Deal:
                 self._past.append(task)
             elif key is None:
                 return found
-            elif self._tx.keys.holders(key) >= task.options.concurrency_limit:
+            elif keys.holders(self._tx, key) >= task.options.concurrency_limit:
                 self._crowded.append(task)
             else:
-                self._tx.keys.leave(key, task.class_id)
-                self._tx.keys.hold(key)
+                keys.hold(self._tx, key)
                 return found
         return None
 

@@ -59,11 +59,8 @@ def write(tx: Transaction, settled: Sequence[Settled]) -> None:
     moved: list[bulk.Row] = []
     stayed: list[bulk.Row] = []
     outcomes: list[bulk.Row] = []
-    roomy: set[str] = set()
     for item in settled:
         task, change = item.task, item.change
-        if task.key is not None:
-            _free_key(tx, task, task.key, change, roomy)
         if change.counts_as:
             tx.count(task.node_id, change.counts_as)
         if item.result is not None:
@@ -81,18 +78,7 @@ def write(tx: Transaction, settled: Sequence[Settled]) -> None:
     bulk.update(tx.connection, "tasks", "seq", "held = column2, instance_id = column3", stayed)
     suffix = "ON CONFLICT (seq) DO UPDATE SET value = excluded.value, error = excluded.error"
     bulk.insert(tx.connection, "outcomes", "seq, value, error", outcomes, suffix)
-    for key in sorted(roomy):
-        keys.unpark(tx, key)
-
-
-def _free_key(tx: Transaction, task: StoredTask, key: str, change: Change, roomy: set[str]) -> None:
-    """Note what a task with a concurrency key gives back."""
-    if task.held and not change.held:
-        tx.keys.release(key)
-        roomy.add(key)
-    if task.code == QUEUED and change.state is not TaskState.QUEUED:
-        tx.keys.leave(key, task.class_id)
-        roomy.add(key)
+    keys.rebalance(tx, (item.task for item in settled))
 
 
 def _move(tx: Transaction, item: Settled) -> bulk.Row:
@@ -100,7 +86,7 @@ def _move(tx: Transaction, item: Settled) -> bulk.Row:
     task, change, result = item.task, item.change, item.result
     code = CODES[change.state]
     if code == QUEUED:
-        code = keys.admit(tx, task)
+        code = keys.entry_code(task)
     tx.recount(task.code, code)
     tx.queued.pop(task.seq, None)
     if code == QUEUED:

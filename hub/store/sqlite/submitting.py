@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from hub.lifecycle import TaskState
 from hub.scheduling import can_serve
 from hub.store.contract import (
     Accepted,
@@ -54,11 +55,15 @@ def submit(tx: Transaction, operations: Sequence[Submit]) -> list[Submitted]:
     sources = [task for operation in operations for task in operation.tasks]
     accepted, new = _accept(tx, sources)
     assignments = _store(tx, new, operations)
+    running = {assignment.task_id for group in assignments for assignment in group}
     answers = []
     start = 0
     for number, operation in enumerate(operations):
         end = start + len(operation.tasks)
-        told = [Accepted(task.task_id, STATES[task.code], existing) for task, existing in accepted[start:end]]
+        told = [
+            Accepted(task.task_id, TaskState.RUNNING if task.task_id in running else STATES[task.code], existing)
+            for task, existing in accepted[start:end]
+        ]
         answers.append(Submitted(accepted=told, assignments=assignments[number]))
         start = end
     return answers
@@ -148,20 +153,19 @@ def _store(tx: Transaction, new: Sequence[_New], operations: Sequence[Submit]) -
     for line in plain.values():
         line.sort(key=lambda task: (task.rank, task.seq))
     _store_special(tx, special)
-    claiming.expire_all(tx, [made.task for made in special if _is_past(made.task, now_s)])
     dealt = claiming.deal(tx, [operation.offers for operation in operations], plain, payloads)
     _insert(tx, direct)
     return dealt.assignments
 
 
 def _store_special(tx: Transaction, new: Sequence[_New]) -> None:
-    """Insert tasks that cannot take the short way: with a concurrency key one by one, the most urgent first, since each
-    changes what is full for the next; and those whose deadline has passed.
-    """
-    for made in sorted(new, key=lambda made: (made.task.rank, made.task.seq)):
+    """Insert tasks that cannot take the short way: those with a concurrency key and those whose deadline has passed."""
+    for made in new:
         if made.task.code == QUEUED:
-            made.task.code = keys.admit(tx, made.task)
-        _insert(tx, [made])
+            made.task.code = keys.entry_code(made.task)
+    _insert(tx, new)
+    claiming.expire_all(tx, [made.task for made in new if _is_past(made.task, tx.now.wall_s)])
+    keys.rebalance(tx, (made.task for made in new))
 
 
 def _is_past(task: StoredTask, now_s: float) -> bool:

@@ -39,17 +39,17 @@ def sweep(tx: Transaction, operation: Sweep) -> Swept:
 
 def _queue_due(tx: Transaction, clock: int, now_s: float, batch: int) -> int:
     condition = "state = 0 AND due_clock = ? AND due_at <= ?"
-    # By time: who waited longer goes first where a concurrency key has room for few.
     tasks = rows.select_ordered(tx.connection, condition, "due_at, tasks.seq LIMIT ?", (clock, now_s, batch))
     changes = []
     for task in tasks:
-        task.code = keys.admit(tx, task)
+        task.code = keys.entry_code(task)
         tx.recount(SCHEDULED, task.code)
         if task.code == QUEUED:
             tx.queued[task.seq] = task.class_id
         tx.task_event(task, STATES[QUEUED].value)
         changes.append((task.seq, task.code))
     bulk.update(tx.connection, "tasks", "seq", "state = column2", changes)
+    keys.rebalance(tx, tasks)
     return len(tasks)
 
 
@@ -84,11 +84,11 @@ def _remove_finished(tx: Transaction, operation: Sweep) -> int:
 
 def _remove_events(tx: Transaction, batch: int) -> bool:
     """Remove rows of old events; tell whether there are more."""
-    oldest_kept = tx.ledger.last_event_id - EVENTS_KEPT_MAX
+    beyond = tx.ledger.last_event_id - EVENTS_KEPT_MAX
     rest = "FROM (SELECT first_id, count, at FROM event_batches ORDER BY first_id LIMIT ?)"
     found = bulk.read(tx.connection, _batches, "first_id, count, at", rest, (batch,))
     since_s = tx.now.steady_s - EVENTS_KEPT_S
-    old = [first_id for first_id, count, at in found if first_id + count <= oldest_kept or at < since_s]
+    old = [first_id for first_id, count, at in found if first_id + count - 1 <= beyond or at < since_s]
     if old:
         bulk.delete(tx.connection, "event_batches", "first_id", old)
     return len(old) == batch

@@ -16,7 +16,6 @@ import msgspec
 from hub.store.contract import CountsAs, Event, Now, TaskClass
 from hub.store.sqlite import bulk
 from hub.store.sqlite.classes import Classes
-from hub.store.sqlite.key_counts import KeyCounts
 from hub.store.sqlite.rows import StoredTask
 from protocol.frames import TaskError
 
@@ -62,7 +61,8 @@ class Totals:
 class Transaction:
     """A transaction that has begun on ``connection``.
 
-    ``queued`` holds the class of each task that was put into the queue and not assigned since, by ``seq``.
+    ``queued`` holds the class of each task that was put into the queue and not assigned since, by ``seq``;
+    ``key_holders`` how many attempts hold a concurrency key (see `hub.store.sqlite.keys`).
     """
 
     def __init__(self, connection: sqlite3.Connection, classes: Classes, now: Now) -> None:
@@ -70,7 +70,7 @@ class Transaction:
         self.classes = classes
         self.now = now
         self.ledger = Ledger(connection)
-        self.keys = KeyCounts(connection)
+        self.key_holders: dict[str, int] = {}
         self.events: list[Event] = []
         self.values: dict[str, bytes] = {}
         self.queued: dict[int, int] = {}
@@ -174,7 +174,7 @@ class Transaction:
     def forget(self) -> None:
         """Drop what was gathered or remembered since the last savepoint and is kept nowhere else."""
         self._totals = {}
-        self.keys = KeyCounts(self.connection)
+        self.key_holders = {}
         self.classes.forget_fresh()
 
     def savepoint(self) -> Savepoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 from hub.lifecycle import TaskState
 from hub.store.contract import (
@@ -75,12 +76,12 @@ class Board:
 
     # --- tasks ------------------------------------------------------------------------------------------------------
 
-    def new(self, task_id: str = "", name: str = "work", payload: bytes = b"{}", **options: object) -> NewTask:
+    def new(self, task_id: str = "", name: str = "work", payload: bytes = b"{}", **options: Any) -> NewTask:
         return NewTask(
             task_id=task_id or f"t{next(self._ids):06d}",
             name=name,
             payload=payload,
-            options=TaskOptions(**options),  # type: ignore[arg-type] # each test names options as the API does
+            options=TaskOptions(**options),
         )
 
     def submit(self, *tasks: NewTask, offers: Sequence[Offer] = ()) -> Submitted:
@@ -88,7 +89,7 @@ class Board:
         assert isinstance(answer, Submitted)
         return answer
 
-    def put(self, task_id: str = "", name: str = "work", **options: object) -> str:
+    def put(self, task_id: str = "", name: str = "work", **options: Any) -> str:
         """Submit one task without an offer; give its id."""
         (accepted,) = self.submit(self.new(task_id, name, **options)).accepted
         return accepted.task_id
@@ -101,7 +102,7 @@ class Board:
     def claimed(self, *offers: Offer) -> list[str]:
         return [assignment.task_id for assignment in self.claim(*offers)]
 
-    def running(self, task_id: str = "", name: str = "work", **options: object) -> AttemptKey:
+    def running(self, task_id: str = "", name: str = "work", **options: Any) -> AttemptKey:
         """Submit a task and have it assigned to node ``n``; give its attempt."""
         (assignment,) = self.submit(self.new(task_id, name, **options), offers=[offer()]).assignments
         return assignment.task_id, assignment.attempt
@@ -111,7 +112,7 @@ class Board:
         assert isinstance(answer, Recorded)
         return answer
 
-    def end(self, key: AttemptKey, outcome: Outcome = "succeeded", node_id: str = "n", **more: object) -> Verdict:
+    def end(self, key: AttemptKey, outcome: Outcome = "succeeded", node_id: str = "n", **more: Any) -> Verdict:
         (verdict,) = self.record(result(key, outcome, node_id, **more)).verdicts
         return verdict
 
@@ -190,8 +191,8 @@ def offer(
     return Offer(profile=profile, instance_id=instance_id, free=free)
 
 
-def result(key: AttemptKey, outcome: Outcome = "succeeded", node_id: str = "n", **more: object) -> AttemptResult:
-    values: dict[str, object] = {"value": b"1" if outcome == "succeeded" else b""}
+def result(key: AttemptKey, outcome: Outcome = "succeeded", node_id: str = "n", **more: Any) -> AttemptResult:
+    values: dict[str, Any] = {"value": b"1" if outcome == "succeeded" else b""}
     if outcome == "failed":
         values["error"] = TaskError(kind="error", message="broke")
     values |= more
@@ -200,7 +201,7 @@ def result(key: AttemptKey, outcome: Outcome = "succeeded", node_id: str = "n", 
         attempt=key[1],
         node_id=node_id,
         outcome=outcome,
-        **values,  # type: ignore[arg-type] # what the test says replaces the defaults above
+        **values,
     )
 
 

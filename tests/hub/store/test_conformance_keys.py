@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hub.lifecycle import TaskState
 from hub.store.contract import Claim, Silence, Submit
 from tests.hub.store.board import Board, offer, result
 
 
-def _keyed(board: Board, count: int, limit: int = 1, name: str = "work", **options: object) -> list[str]:
+def _keyed(board: Board, count: int, limit: int = 1, name: str = "work", **options: Any) -> list[str]:
     tasks = [board.new("", name, concurrency_key="k", concurrency_limit=limit, **options) for _ in range(count)]
     return [item.task_id for item in board.submit(*tasks).accepted]
 

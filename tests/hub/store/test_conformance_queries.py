@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,12 @@ from hub.store.contract import PutToken, Store, TaskFilter, TokenRow
 from tests.hub.store.board import START_S, Board, offer, result
 
 
-def _list(board: Board, limit: int = 100, **chosen: object) -> list[str]:
+def _list(board: Board, limit: int = 100, **chosen: Any) -> list[str]:
     """Read all pages; give the ids."""
     found: list[str] = []
     cursor = None
     for _ in range(100):
-        page = board.store.tasks(TaskFilter(**chosen), limit, cursor)  # type: ignore[arg-type]
+        page = board.store.tasks(TaskFilter(**chosen), limit, cursor)
         assert len(page.tasks) <= limit
         found += [view.id for view in page.tasks]
         cursor = page.cursor
@@ -203,9 +204,9 @@ def test_nothing_behind_the_last_event(board: Board) -> None:
 # --- tokens ----------------------------------------------------------------------------------------------------------
 
 
-def _token(token_id: str = "k", **more: object) -> TokenRow:
-    values = {"name": "x", "role": "node", "digest": b"\x00\xff", "created_at": START_S} | more
-    return TokenRow(token_id=token_id, **values)  # type: ignore[arg-type]
+def _token(token_id: str = "k", **more: Any) -> TokenRow:
+    values: dict[str, Any] = {"name": "x", "role": "node", "digest": b"\x00\xff", "created_at": START_S} | more
+    return TokenRow(token_id=token_id, **values)
 
 
 def test_a_token_is_stored_once_and_revoked_once(board: Board) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hub.lifecycle import TaskState
@@ -198,7 +200,7 @@ def test_a_node_finds_its_task_among_many_classes(board: Board) -> None:
 # --- one task for each node -------------------------------------------------------------------------------------------
 
 
-def _broadcast(board: Board, group: str = "g", **options: object) -> Broadcasted:
+def _broadcast(board: Board, group: str = "g", **options: Any) -> Broadcasted:
     answer = board.one(Broadcast(template=board.new(group, **options)))
     assert isinstance(answer, Broadcasted)
     return answer
@@ -235,7 +237,7 @@ def test_a_broadcast_with_requirements_reaches_only_those_that_meet_them(board: 
 
 
 @pytest.mark.parametrize("options", [{}, {"idempotency_key": "k"}])
-def test_a_repeated_broadcast_gives_the_tasks_that_were_made_first(board: Board, options: dict[str, object]) -> None:
+def test_a_repeated_broadcast_gives_the_tasks_that_were_made_first(board: Board, options: dict[str, Any]) -> None:
     _fleet(board)
     _broadcast(board, **options)
     board.register("late", "il")

@@ -228,7 +228,7 @@ def test_log_lines_of_what_a_node_does_not_hold_are_dropped(board: Board) -> Non
     assert board.store.logs("a").lines == []
 
 
-# --- faults of one operation -------------------------------------------------------------------------------------------
+# --- faults of one operation -----------------------------------------------------------------------------------------
 
 
 def test_an_operation_that_fails_takes_nothing_with_it(board: Board) -> None:

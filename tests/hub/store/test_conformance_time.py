@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from hub.lifecycle import TaskState
@@ -120,7 +122,8 @@ def test_nothing_to_do_is_said_and_costs_no_commit(board: Board) -> None:
 
 @pytest.mark.parametrize("clock", ["delay_s", "not_before"])
 def test_what_is_overdue_is_due_at_once(board: Board, clock: str) -> None:
-    board.put("a", **{clock: 5.0 if clock == "delay_s" else START_S + 5})
-    board.put("b", **{clock: 5.0 if clock == "delay_s" else START_S + 5})
+    options: dict[str, Any] = {clock: 5.0 if clock == "delay_s" else START_S + 5}
+    board.put("a", **options)
+    board.put("b", **options)
     board.wait(60)
     assert board.sweep(batch=1).next_due_in_s == 0.0

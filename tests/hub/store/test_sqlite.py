@@ -137,7 +137,7 @@ def test_migrations_are_applied_once_in_order_and_all_or_none(path: Path) -> Non
 def test_migrations_are_numbered_without_gaps() -> None:
     assert [migration.number for migration in migrations()] == list(range(1, len(migrations()) + 1))
     assert all(migration.name.startswith(f"{migration.number:04d}_") for migration in migrations())
-    assert migrator.APPLICATION_ID == int.from_bytes(b"MOOR", "big")
+    assert migrator.APPLICATION_ID.to_bytes(4, "big") == b"MOOR"
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_a_mark_that_cannot_be_written_later_is_given_up(
 
     board = Board(store)
     with monkeypatch.context() as patch:
-        patch.setattr(watermark.os, "pwrite", fail)
+        patch.setattr("hub.store.sqlite.watermark.os.pwrite", fail)
         board.put("a")
         board.put("b")
     assert [record.message for record in caplog.records] == [f"{path}-mark is kept no longer: Input/output error"]
@@ -290,7 +290,7 @@ def test_damage_that_is_met_at_run_time_is_unavailable() -> None:
     assert "takes no commits (disk I/O error)" in str(unavailable(other))
 
 
-def test_a_closed_database_is_a_bug_and_no_outage(store: SqliteStore) -> None:
+def test_a_closed_store_is_unavailable(store: SqliteStore) -> None:
     store.close()
     with pytest.raises(StoreUnavailableError):
         store.stats()

@@ -1,0 +1,35 @@
+"""What every handler of the API is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hub.http.backend import HubBackend
+from hub.http.bodies import Room
+from hub.http.decoding import TaskDecoder
+from hub.http.security import Door
+from hub.http.task_ids import TaskIds
+from hub.settings import HubSettings
+from hub.tokens import TokenBook
+
+
+class Api:
+    """The hub behind the API, and what guards the way to it.
+
+    Args:
+        backend: the hub.
+        settings: how it is run.
+        tokens: who may come in.
+        wall_s: gives the wall clock's time.
+    """
+
+    def __init__(
+        self, backend: HubBackend, settings: HubSettings, tokens: TokenBook, wall_s: Callable[[], float]
+    ) -> None:
+        self.backend = backend
+        self.settings = settings
+        self.wall_s = wall_s
+        self.door = Door(tokens, settings.http_host, wall_s)
+        self.new_id = TaskIds(wall_s)
+        self.decoder = TaskDecoder(self.new_id, settings.payload_bytes_max)
+        self.room = Room()

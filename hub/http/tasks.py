@@ -1,0 +1,201 @@
+"""Handlers for tasks: submit, look, explain, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from aiohttp import web
+
+from hub.errors import HubStoppingError
+from hub.http.answers import json_answer
+from hub.http.api import Api
+from hub.http.bodies import JSON, NDJSON, cost_bytes, media_type, read_body
+from hub.http.decoding import BATCH_BYTES_MAX, TASK_BYTES_MAX, TASKS_MAX
+from hub.http.errors import ConflictError, InvalidQueryError, NotFoundError, UnknownNameError
+from hub.http.queries import task_list_query, wait_query
+from hub.http.views import (
+    AcceptedBatch,
+    AcceptedMember,
+    BroadcastAnswer,
+    TaskPage,
+    accepted_task,
+    log_answer,
+    task_object,
+)
+from hub.lifecycle import is_final
+from hub.scheduling import Explanation, explain
+from hub.store.contract import NewTask, Store, StoredLogs, TaskView
+from protocol.limits import is_identifier
+
+# Told to the node and stored with the task.
+CANCEL_REASON = "cancelled through the API"
+
+
+# --- submitting -----------------------------------------------------------------------------------------------------
+
+
+async def submit(api: Api, request: web.Request) -> web.StreamResponse:
+    """Accept one task, or a batch of them with one on each line."""
+    if media_type(request, (JSON, NDJSON)) == NDJSON:
+        return await _submit_batch(api, request)
+    async with api.room.held(cost_bytes(request.content_length, TASK_BYTES_MAX, 1)):
+        task = api.decoder.one(await read_body(request, TASK_BYTES_MAX))
+        _check_names(api, [task])
+        accepted = (await api.backend.submit([task])).accepted[0]
+        return json_answer(accepted_task(accepted), HTTPStatus.OK if accepted.existing else HTTPStatus.CREATED)
+
+
+async def _submit_batch(api: Api, request: web.Request) -> web.StreamResponse:
+    async with api.room.held(cost_bytes(request.content_length, BATCH_BYTES_MAX, TASKS_MAX)):
+        tasks = api.decoder.batch(await read_body(request, BATCH_BYTES_MAX))
+        _check_names(api, tasks)
+        accepted = (await api.backend.submit(tasks)).accepted if tasks else []
+        return json_answer(AcceptedBatch(tasks=[accepted_task(one) for one in accepted]))
+
+
+async def broadcast(api: Api, request: web.Request) -> web.StreamResponse:
+    """Accept one task for each online node that matches."""
+    media_type(request, (JSON,))
+    async with api.room.held(cost_bytes(request.content_length, TASK_BYTES_MAX, 1)):
+        template = api.decoder.one(await read_body(request, TASK_BYTES_MAX))
+        _check_names(api, [template])
+        made = (await api.backend.broadcast(template)).tasks
+    members = [
+        AcceptedMember(id=accepted.task_id, node=node_id, state=accepted.state, existing=accepted.existing)
+        for node_id, accepted in made
+    ]
+    return json_answer(BroadcastAnswer(group=template.task_id, tasks=members), HTTPStatus.CREATED)
+
+
+def _check_names(api: Api, tasks: Iterable[NewTask]) -> None:
+    """Refuse names that no node handles, where the operator asked for it."""
+    if not api.settings.strict_names:
+        return
+    known: set[str] = set()
+    for number, task in enumerate(tasks, start=1):
+        if task.name in known:
+            continue
+        if not api.backend.handles(task.name):
+            message = f"no connected node handles the name {task.name}"
+            remedy = "start a node with this handler, correct the name, or run the hub without --strict-names"
+            raise UnknownNameError(message, remedy, where=f"task {number}" if number > 1 else "")
+        known.add(task.name)
+
+
+# --- looking --------------------------------------------------------------------------------------------------------
+
+
+async def list_tasks(api: Api, request: web.Request) -> web.StreamResponse:
+    """Give a page of tasks, newest first."""
+    query = task_list_query(request)
+    try:
+        page = await api.backend.read(lambda store: store.tasks(query.chosen, query.limit, query.cursor))
+    except ValueError as error:
+        message, _, remedy = str(error).partition("; ")
+        raise InvalidQueryError(message, remedy) from None
+    shown = [task_object(view, api.backend.progress(view.id)) for view in page.tasks]
+    return json_answer(TaskPage(tasks=shown, cursor=page.cursor))
+
+
+async def get_task(api: Api, request: web.Request) -> web.StreamResponse:
+    """Give one task with payload and value; with ``wait`` once it is final."""
+    wait_s = wait_query(request)
+    task_id = _task_id(request)
+    view = await _find(api, task_id) if wait_s == 0 else await _await_outcome(api, request, task_id, wait_s)
+    return _shown(api, view)
+
+
+async def _await_outcome(api: Api, request: web.Request, task_id: str, wait_s: float) -> TaskView:
+    watch = api.backend.events.watch(task_id)
+    try:
+        view = await _find(api, task_id)
+        if is_final(view.state):
+            return view
+        await watch.wait(wait_s)
+    finally:
+        watch.close()
+    if api.backend.events.is_closed:
+        raise HubStoppingError
+    # The token may have been revoked in the meantime.
+    api.door.check(request, "read")
+    return await _find(api, task_id)
+
+
+async def explain_task(api: Api, request: web.Request) -> web.StreamResponse:
+    """Say why a task is where it is."""
+    task_id = _task_id(request)
+    wall_s = api.wall_s()
+    explanation = await api.backend.read(lambda store: _explanation(store, task_id, wall_s))
+    if explanation is None:
+        raise _no_task(task_id)
+    return json_answer(explanation)
+
+
+def _explanation(store: Store, task_id: str, wall_s: float) -> Explanation | None:
+    place = store.queue_place(task_id)
+    return None if place is None else explain(place, store.nodes(), wall_s)
+
+
+async def get_logs(api: Api, request: web.Request) -> web.StreamResponse:
+    """Give the lines that a task's handler logged."""
+    task_id = _task_id(request)
+    stored = await api.backend.read(lambda store: _logs(store, task_id))
+    if stored is None:
+        raise _no_task(task_id)
+    return json_answer(log_answer(stored))
+
+
+def _logs(store: Store, task_id: str) -> StoredLogs | None:
+    return None if store.task(task_id) is None else store.logs(task_id)
+
+
+# --- deciding -------------------------------------------------------------------------------------------------------
+
+
+async def cancel_task(api: Api, request: web.Request) -> web.StreamResponse:
+    """Cancel a task; one that is final is left as it is."""
+    task_id = _task_id(request)
+    _, state = (await api.backend.cancel([task_id], CANCEL_REASON)).states[0]
+    if state is None:
+        raise _no_task(task_id)
+    return _shown(api, await _find(api, task_id))
+
+
+async def retry_task(api: Api, request: web.Request) -> web.StreamResponse:
+    """Queue a finished task again."""
+    task_id = _task_id(request)
+    _, before, done = (await api.backend.revive([task_id])).tasks[0]
+    if before is None:
+        raise _no_task(task_id)
+    if not done:
+        message = f"task {task_id} is {before}"
+        if is_final(before) and before != "succeeded":
+            message += ", and its node has not said yet that it has stopped"
+        raise ConflictError(message, "a task that is failed, lost, cancelled or expired, and runs nowhere")
+    return _shown(api, await _find(api, task_id))
+
+
+# --- common ---------------------------------------------------------------------------------------------------------
+
+
+def _task_id(request: web.Request) -> str:
+    task_id = request.match_info["id"]
+    if not is_identifier(task_id):
+        raise _no_task(task_id)
+    return task_id
+
+
+async def _find(api: Api, task_id: str) -> TaskView:
+    view = await api.backend.read(lambda store: store.task(task_id))
+    if view is None:
+        raise _no_task(task_id)
+    return view
+
+
+def _no_task(task_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no task {task_id[:128]!r}", "finished tasks are removed after the hub's retention")
+
+
+def _shown(api: Api, view: TaskView) -> web.Response:
+    return json_answer(task_object(view, api.backend.progress(view.id)))

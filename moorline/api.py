@@ -1,0 +1,139 @@
+"""The routes of the HTTP API as calls: values in, values or errors out. No state, no retries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from moorline.answers import decoded
+from moorline.transport import Answer, Transport
+from moorline.views import Explanation, NodeView, Stats, TaskLogs, TaskView
+
+# What an answer that the hub held back on purpose may take on top.
+_WAIT_MARGIN_S: Final = 15.0
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A task that the hub has committed. ``existing``: it had it before."""
+
+    id: str
+    state: str = ""
+    existing: bool = False
+
+
+class AcceptedMember(msgspec.Struct, frozen=True):
+    """One node's task of a broadcast."""
+
+    id: str
+    node: str
+
+
+class AcceptedBroadcast(msgspec.Struct, frozen=True):
+    """A broadcast that the hub has committed."""
+
+    group: str
+    tasks: list[AcceptedMember]
+
+
+class TaskPage(msgspec.Struct, frozen=True):
+    """Some tasks, newest first. ``cursor``: where the next page begins; None after the last one."""
+
+    tasks: list[TaskView]
+    cursor: str | None = None
+
+
+class _AcceptedBatch(msgspec.Struct, frozen=True):
+    tasks: list[Accepted]
+
+
+class _NodePage(msgspec.Struct, frozen=True):
+    nodes: list[NodeView]
+
+
+class Api:
+    """Each call is one request; each raises `HubError` leaves, `HubUnavailableError` if no answer came."""
+
+    def __init__(self, transport: Transport, *, request_timeout_s: float) -> None:
+        self._transport = transport
+        self._timeout_s = request_timeout_s
+
+    async def submit(self, body: bytes, count: int) -> list[Accepted]:
+        """Submit ``count`` tasks, a line each; all or none. Gives them in the same order."""
+        if count == 1:
+            answer = await self._transport.request("POST", "/v1/tasks", body=body, timeout_s=self._timeout_s)
+            return [decoded(answer, Accepted)]
+        answer = await self._transport.request(
+            "POST", "/v1/tasks", body=body, content_type="application/x-ndjson", timeout_s=self._timeout_s
+        )
+        return decoded(answer, _AcceptedBatch).tasks
+
+    async def broadcast(self, body: bytes) -> AcceptedBroadcast:
+        """Submit one task for each node that matches."""
+        answer = await self._transport.request("POST", "/v1/broadcasts", body=body, timeout_s=self._timeout_s)
+        return decoded(answer, AcceptedBroadcast)
+
+    async def task(self, task_id: str, *, wait_s: float = 0.0) -> TaskView:
+        """Give one task; with ``wait_s`` once it is final, or after so long."""
+        answer = await self._transport.request(
+            "GET",
+            _task_path(task_id),
+            query={"wait": f"{wait_s:g}"} if wait_s else None,
+            timeout_s=wait_s + _WAIT_MARGIN_S if wait_s else self._timeout_s,
+        )
+        return decoded(answer, TaskView)
+
+    async def tasks(self, query: Mapping[str, str]) -> TaskPage:
+        """Give a page of tasks."""
+        answer = await self._transport.request("GET", "/v1/tasks", query=query, timeout_s=self._timeout_s)
+        return decoded(answer, TaskPage)
+
+    async def tasks_by_id(self, task_ids: Sequence[str]) -> list[TaskView]:
+        """Give those of the tasks that there are; at most 1,000 ids."""
+        page = await self.tasks({"id": ",".join(task_ids), "limit": str(len(task_ids))})
+        return page.tasks
+
+    async def explain(self, task_id: str) -> Explanation:
+        """Give why a task is where it is."""
+        answer = await self._get(_task_path(task_id, "/explain"))
+        return decoded(answer, Explanation)
+
+    async def logs(self, task_id: str) -> TaskLogs:
+        """Give what its handlers logged."""
+        return decoded(await self._get(_task_path(task_id, "/logs")), TaskLogs)
+
+    async def cancel(self, task_id: str) -> TaskView:
+        """Cancel a task."""
+        return decoded(await self._post(_task_path(task_id, "/cancel")), TaskView)
+
+    async def retry(self, task_id: str) -> TaskView:
+        """Queue a final task again."""
+        return decoded(await self._post(_task_path(task_id, "/retry")), TaskView)
+
+    async def nodes(self) -> list[NodeView]:
+        """Give all nodes."""
+        return decoded(await self._get("/v1/nodes"), _NodePage).nodes
+
+    async def node(self, node_id: str) -> NodeView:
+        """Give one node."""
+        return decoded(await self._get(f"/v1/nodes/{quote(node_id, safe='')}"), NodeView)
+
+    async def act_on_node(self, node_id: str, action: str) -> NodeView:
+        """Do to a node what the route's last word says."""
+        return decoded(await self._post(f"/v1/nodes/{quote(node_id, safe='')}/{action}"), NodeView)
+
+    async def stats(self) -> Stats:
+        """Give the hub's counts."""
+        return decoded(await self._get("/v1/stats"), Stats)
+
+    async def _get(self, path: str) -> Answer:
+        return await self._transport.request("GET", path, timeout_s=self._timeout_s)
+
+    async def _post(self, path: str) -> Answer:
+        return await self._transport.request("POST", path, timeout_s=self._timeout_s)
+
+
+def _task_path(task_id: str, rest: str = "") -> str:
+    return f"/v1/tasks/{quote(task_id, safe='')}{rest}"

@@ -1,0 +1,583 @@
+"""The client: submit tasks to a hub, wait for what they come to, and look at what the hub knows."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import aclosing
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias, TypeVar, overload
+from weakref import WeakKeyDictionary
+
+import msgspec
+import orjson
+
+from moorline.api import Accepted, Api
+from moorline.binding import BadArgumentsError, payload_of
+from moorline.errors import HubError, HubUnavailableError, InvalidTaskError
+from moorline.event_stream import EventStream, Message
+from moorline.following import Following
+from moorline.handles import Group, TaskHandle
+from moorline.http_transport import HttpTransport
+from moorline.options import Options, check_identifier
+from moorline.pauses import Pauses
+from moorline.progress_bar import progress_bar
+from moorline.submitting import TASKS_PER_REQUEST, Parcel, Submitter
+from moorline.task import Task
+from moorline.task_ids import new_task_id
+from moorline.transport import Transport
+from moorline.views import FINAL_STATES, Event, Explanation, NodeView, Stats, TaskLogs, TaskView
+
+T = TypeVar("T")
+
+DEFAULT_URL: Final = "http://127.0.0.1:8780"
+
+# Pauses between tries to reach a hub that is away: the first new try soon, since most absences are restarts.
+SUBMIT_PAUSES: Final = Pauses(first_s=0.2, maximum_s=5.0)
+STREAM_PAUSES: Final = Pauses(first_s=1.0, maximum_s=10.0)
+
+# A page of `list`: large enough that a thousand tasks are a few requests, small enough to answer at once.
+TASKS_PER_PAGE: Final = 200
+
+AsyncTask: TypeAlias = Task[..., Coroutine[Any, Any, T]]
+Items: TypeAlias = Iterable[Any]
+
+
+class Client:
+    """A program's way to one hub. An async context manager; usable without ``async with`` if it is closed in the end.
+
+    Use it on one event loop; any number of coroutines may use it at once. It lives through restarts of its hub: waits
+    go on, and submits are tried again with the same ids, so that no task is taken twice.
+
+    Args:
+        url: the hub's HTTP address.
+        token: a token of the role `submit`, or `read` where nothing is changed; None on loopback without tokens.
+        ca: a file of certificates (PEM) to trust instead of the system's.
+        proxy: an HTTP proxy on the way.
+        submit_timeout_s: how long a submit tries to reach a hub before it raises HubUnavailableError.
+        request_timeout_s: how long any one request may take.
+        transport: another way to a hub than HTTP; ``url``, ``token``, ``ca`` and ``proxy`` are then not used.
+
+    Raises:
+        ValueError: the url is none.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        token: str | None = None,
+        *,
+        ca: Path | str | None = None,
+        proxy: str | None = None,
+        submit_timeout_s: float = 60.0,
+        request_timeout_s: float = 30.0,
+        transport: Transport | None = None,
+    ) -> None:
+        self._submit_timeout_s = submit_timeout_s
+        self._transport = transport or HttpTransport(url, token=token, ca=ca, proxy=proxy)
+        self._api = Api(self._transport, request_timeout_s=request_timeout_s)
+        self.origin: Final = f"client-{new_task_id()}"
+        """The mark on each task of this client, a filter of `list` and `events`."""
+        self._following = Following(self._api, self._transport, origin=self.origin, pauses=STREAM_PAUSES)
+        self._submitter = Submitter(self._api, timeout_s=submit_timeout_s, pauses=SUBMIT_PAUSES)
+        # What is the same in each line of a task, made once.
+        self._middles: WeakKeyDictionary[Task[..., Any], bytes] = WeakKeyDictionary()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the hub. What was accepted goes on there; whoever still waits gets HubUnavailableError. Twice is
+        harmless.
+        """
+        self._closed = True
+        await self._submitter.close()
+        await self._following.close()
+        await self._transport.close()
+
+    # --- submit -------------------------------------------------------------------------------------------------------
+
+    @overload
+    async def submit(self, task: AsyncTask[T], /, *args: Any, **kwargs: Any) -> TaskHandle[T]: ...
+
+    @overload
+    async def submit(self, task: Task[..., T], /, *args: Any, **kwargs: Any) -> TaskHandle[T]: ...
+
+    @overload
+    async def submit(self, task: str, /, **kwargs: Any) -> TaskHandle[Any]: ...
+
+    async def submit(self, task: Task[..., Any] | str, /, *args: Any, **kwargs: Any) -> TaskHandle[Any]:
+        """Submit a task; when this returns, the hub has committed it and will not lose it.
+
+        ``client.submit(add, 1, 2)``, ``client.submit(add.options(priority=5), a=1, b=2)`` or, where the function is
+        not at hand, ``client.submit("add", a=1, b=2)``. A parameter of type `Context` is left out. Cancelling this call
+        does not call the task back. In JSON, NaN and infinity become null.
+
+        Raises:
+            BadArgumentsError: these are not arguments of the task.
+            InvalidTaskError: the arguments are not JSON, or the hub refuses the task.
+            HubUnavailableError: no hub could be reached in ``submit_timeout_s``; whether it has the task is open.
+            HubError: another leaf, such as UnauthorizedError.
+        """
+        payload = _payload_of(task, args, kwargs)
+        return await self._submit(_name_of(task), self._middle_of(task), payload)
+
+    async def submit_payload(
+        self, name: str, payload: Mapping[str, Any], options: Options | None = None
+    ) -> TaskHandle[Any]:
+        """Submit a task by its name, with a payload that is ready. Raises as `submit` does."""
+        check_identifier("the name of a task", name)
+        return await self._submit(name, self._middle(name, options or Options()), payload)
+
+    @overload
+    async def submit_many(self, task: AsyncTask[T], items: Items, /) -> list[TaskHandle[T]]: ...
+
+    @overload
+    async def submit_many(self, task: Task[..., T], items: Items, /) -> list[TaskHandle[T]]: ...
+
+    @overload
+    async def submit_many(self, task: str, items: Items, /) -> list[TaskHandle[Any]]: ...
+
+    async def submit_many(self, task: Task[..., Any] | str, items: Items, /) -> list[TaskHandle[Any]]:
+        """Submit a task for each item, in requests of up to 1,000: far quicker than one by one.
+
+        An item is a mapping (named arguments), a tuple (positional ones), or anything else (the one argument). Gives the
+        handles in the order of the items.
+
+        Raises:
+            As `submit` does; ``where`` then names the item, counted from 1. The other items of its thousand are refused with
+            it; those of other thousands may have been accepted: a note on the error says how many.
+        """
+        await self._open()
+        handles: list[TaskHandle[Any]] = []
+        parcels: list[Parcel] = []
+        try:
+            for chunk in _chunks(items, TASKS_PER_REQUEST):
+                made, lines = self._lines(task, chunk, len(handles))
+                parcels.append(await self._submitter.post(made, lines))
+                handles += made
+                # Let what is ready leave, and outcomes come in, before the next thousand is made.
+                await asyncio.sleep(0)
+        finally:
+            # Also where an item cannot be sent: what is on its way is awaited, so that nobody is left unheard.
+            await self._settle_parcels(parcels)
+        return handles
+
+    async def broadcast(self, task: Task[..., T] | str, /, *args: Any, **kwargs: Any) -> Group[Any]:
+        """Submit one task to each node that is online and matches its requirements.
+
+        Raises as `submit` does.
+        """
+        payload = _payload_of(task, args, kwargs)
+        name = _name_of(task)
+        await self._open()
+        group_id = new_task_id()
+        accepted = await self._patiently_broadcast(_line(group_id, self._middle_of(task), payload, name))
+        handles = {member.node: TaskHandle[Any](self, member.id, name, is_streamed=True) for member in accepted.tasks}
+        for handle in handles.values():
+            handle.is_accepted = True
+            self._following.add(handle)
+        # The hub made the ids: outcomes may have come before we knew them.
+        self._following.doubt(handles.values())
+        return Group(accepted.group, handles)
+
+    # --- wait ---------------------------------------------------------------------------------------------------------
+
+    def handle(self, task_id: str) -> TaskHandle[Any]:
+        """Give a handle for a task that somebody else submitted, or this program in an earlier life."""
+        return TaskHandle(self, task_id, "", is_streamed=False)
+
+    async def as_completed(self, handles: Iterable[TaskHandle[T]]) -> AsyncGenerator[TaskHandle[T], None]:
+        """Give each handle once it has its outcome, in that order: ``async for handle in client.as_completed(…)``."""
+        done: deque[TaskHandle[T]] = deque()
+        some_done = asyncio.Event()
+
+        def watch(handle: TaskHandle[T]) -> None:
+            def note() -> None:
+                done.append(handle)
+                some_done.set()
+
+            handle.watch(note)
+
+        waiting = 0
+        for handle in handles:
+            waiting += 1
+            watch(handle)
+        while waiting:
+            await some_done.wait()
+            some_done.clear()
+            while done:
+                waiting -= 1
+                yield done.popleft()
+
+    async def map(
+        self, task: Task[..., Any] | str, items: Items, /, *, window: int = 5_000, progress: bool = False
+    ) -> AsyncGenerator[Any, None]:
+        """Submit a task for each item and give the values in the order of the items.
+
+        Args:
+            task: what to run.
+            items: see `submit_many`; read as results are taken, so it may be endless.
+            window: how many tasks are ahead of the caller at most.
+            progress: show a bar on stderr, or in the notebook.
+
+        Raises:
+            TaskError: at the place of an item whose task has no value; what was submitted behind it goes on.
+            As `submit_many` does.
+        """
+        remaining = iter(items)
+        total = len(items) if isinstance(items, Sized) else None
+        ahead: deque[TaskHandle[Any]] = deque()
+        with progress_bar(_name_of(task), total, is_shown=progress) as advance:
+            while True:
+                # Half a window at a time, so that requests are large.
+                if len(ahead) <= window // 2:
+                    ahead += await self.submit_many(task, islice(remaining, window - len(ahead)))
+                if not ahead:
+                    return
+                value = await ahead.popleft().result()
+                advance()
+                yield value
+
+    # --- look at tasks ------------------------------------------------------------------------------------------------
+
+    async def get(self, task_id: str) -> TaskView:
+        """Give a task with its payload, and its value if it has one. Raises NotFoundError."""
+        return await self._api.task(task_id)
+
+    async def list(
+        self,
+        *,
+        state: str | Iterable[str] = (),
+        name: str = "",
+        node: str = "",
+        label: str = "",
+        since: datetime | float | None = None,
+        group: str = "",
+        origin: str = "",
+        ids: Iterable[str] = (),
+        limit: int | None = None,
+    ) -> AsyncGenerator[TaskView, None]:
+        """Give tasks, newest first, without payload and value; as many as there are, or ``limit``.
+
+        Args:
+            state: one or more states.
+            name: of this name.
+            node: whose newest attempt is on this node.
+            label: with this label, as ``key=value``.
+            since: submitted at this time or later; a number is seconds since 1970.
+            group: of this broadcast.
+            origin: of this submitter, see `Client.origin`.
+            ids: these tasks, at most 1,000.
+            limit: at most so many.
+
+        Raises:
+            InvalidTaskError: a filter is none.
+        """
+        query = {
+            "state": state if isinstance(state, str) else ",".join(state),
+            "name": name,
+            "node": node,
+            "label": label,
+            "since": _seconds(since),
+            "group": group,
+            "origin": origin,
+            "id": ",".join(ids),
+        }
+        query = {key: value for key, value in query.items() if value}
+        left = limit
+        while left is None or left > 0:
+            size = TASKS_PER_PAGE if left is None else min(left, TASKS_PER_PAGE)
+            page = await self._api.tasks({**query, "limit": str(size)})
+            for view in page.tasks:
+                yield view
+            if page.cursor is None:
+                return
+            query["cursor"] = page.cursor
+            left = None if left is None else left - len(page.tasks)
+
+    async def explain(self, task_id: str) -> Explanation:
+        """Give why a task is where it is, node by node. Raises NotFoundError."""
+        return await self._api.explain(task_id)
+
+    async def logs(self, task_id: str) -> TaskLogs:
+        """Give what the task's handlers logged. Raises NotFoundError."""
+        return await self._api.logs(task_id)
+
+    async def cancel(self, task_id: str) -> TaskView:
+        """Cancel a task, and give it as it is then; a final one stays as it is. Raises NotFoundError."""
+        return await self._api.cancel(task_id)
+
+    async def retry(self, task_id: str) -> TaskView:
+        """Queue a failed, lost, cancelled or expired task again. A handle that has its outcome keeps it; `handle` gives
+        one for the next.
+
+        Raises:
+            NotFoundError: there is no such task.
+            ConflictError: it is in another state.
+        """
+        return await self._api.retry(task_id)
+
+    # --- look at the hub ----------------------------------------------------------------------------------------------
+
+    async def nodes(self) -> Sequence[NodeView]:
+        """Give all nodes that the hub knows."""
+        return await self._api.nodes()
+
+    async def node(self, node_id: str) -> NodeView:
+        """Give a node. Raises NotFoundError."""
+        return await self._api.node(node_id)
+
+    async def cordon(self, node_id: str) -> NodeView:
+        """Let a node take nothing new. Raises NotFoundError."""
+        return await self._api.act_on_node(node_id, "cordon")
+
+    async def uncordon(self, node_id: str) -> NodeView:
+        """Let a node take tasks again. Raises NotFoundError."""
+        return await self._api.act_on_node(node_id, "uncordon")
+
+    async def drain(self, node_id: str) -> NodeView:
+        """Tell a node to finish what it runs and leave. Raises NotFoundError or ConflictError."""
+        return await self._api.act_on_node(node_id, "drain")
+
+    async def disconnect(self, node_id: str) -> NodeView:
+        """Close a node's connection; it comes back by itself. Raises NotFoundError or ConflictError."""
+        return await self._api.act_on_node(node_id, "disconnect")
+
+    async def stats(self) -> Stats:
+        """Give the hub's counts."""
+        return await self._api.stats()
+
+    async def events(
+        self,
+        *,
+        kind: str | Iterable[str] = (),
+        origin: str = "",
+        task: str = "",
+        node: str = "",
+        name: str = "",
+        group: str = "",
+        since_id: int | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """Give what happens, for ever, through restarts of the hub; nothing is missed and nothing comes twice.
+
+        Args:
+            kind: kinds or their first words: ``task``, ``node``, ``task.succeeded``.
+            origin, task, node, name, group: only events of these.
+            since_id: begin behind this event; without it, with what happens from now on.
+
+        An event of kind ``reset`` says that events were missed which the hub no longer keeps: read the state again.
+
+        Raises:
+            HubError: the hub will never answer this: UnauthorizedError, a filter that is none.
+        """
+        filters = {
+            "kind": kind if isinstance(kind, str) else ",".join(kind),
+            "origin": origin,
+            "task": task,
+            "node": node,
+            "name": name,
+            "group": group,
+        }
+        chosen = {key: value for key, value in filters.items() if value}
+        stream = EventStream(self._transport, chosen, pauses=STREAM_PAUSES, last_id=since_id)
+        async with aclosing(stream.batches()) as batches:
+            async for batch in batches:
+                for message in batch:
+                    event = _event_of(message)
+                    if event is not None:
+                        yield event
+
+    # --- for handles --------------------------------------------------------------------------------------------------
+
+    def expect(self, handle: TaskHandle[Any]) -> None:
+        """See to it that this handle gets its outcome. Handles call it when somebody begins to wait."""
+        if self._closed:
+            raise HubUnavailableError("the client is closed")
+        self._following.wait_for(handle)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        """Listen for outcomes, before the first of them can come."""
+        if self._closed:
+            raise HubUnavailableError("the client is closed")
+        if not self._following.is_open:
+            await self._following.open(self._submit_timeout_s)
+
+    async def _submit(self, name: str, middle: bytes, payload: Mapping[str, Any]) -> TaskHandle[Any]:
+        if self._closed or not self._following.is_open:
+            await self._open()
+        task_id = new_task_id()
+        line = _line(task_id, middle, payload, name)
+        handle: TaskHandle[Any] = TaskHandle(self, task_id, name, is_streamed=True)
+        self._following.add(handle)
+        parcel = await self._submitter.post([handle], [line])
+        try:
+            (accepted,) = await parcel.done
+        except HubError:
+            self._following.remove(handle)
+            raise
+        self._note_accepted(handle, accepted)
+        return handle
+
+    def _note_accepted(self, handle: TaskHandle[Any], accepted: Accepted) -> None:
+        handle.is_accepted = True
+        if accepted.id != handle.id:
+            # An idempotency key led to an earlier task; its outcome goes to whoever submitted that one.
+            self._following.remove(handle)
+            handle.id = accepted.id
+            handle.is_streamed = False
+        elif accepted.existing and accepted.state in FINAL_STATES:
+            # The first answer was lost, and the outcome may have been told while the stream was broken, too.
+            self._following.doubt([handle])
+
+    async def _settle_parcels(self, parcels: Sequence[Parcel]) -> None:
+        """Wait for the hub's answers to all of them, and raise the first error."""
+        first_error: HubError | None = None
+        offset, accepted_count = 0, 0
+        for parcel in parcels:
+            try:
+                answers = await parcel.done
+            except HubError as error:
+                first_error = first_error or _for_items(error, offset)
+                for handle in parcel.handles:
+                    self._following.remove(handle)
+            else:
+                accepted_count += len(answers)
+                for handle, accepted in zip(parcel.handles, answers, strict=True):
+                    self._note_accepted(handle, accepted)
+            offset += len(parcel.handles)
+        if first_error is not None:
+            first_error.add_note(f"{accepted_count} of {offset} tasks were accepted")
+            raise first_error
+
+    def _lines(
+        self, task: Task[..., Any] | str, items: Sequence[Any], offset: int
+    ) -> tuple[Sequence[TaskHandle[Any]], Sequence[bytes]]:
+        name, middle = _name_of(task), self._middle_of(task)
+        handles, lines = [], []
+        for number, item in enumerate(items, offset + 1):
+            task_id = new_task_id()
+            try:
+                lines.append(_line(task_id, middle, _payload_of_item(task, item), name))
+            except (BadArgumentsError, InvalidTaskError) as error:
+                error.add_note(f"in item {number}")
+                raise
+            handles.append(TaskHandle[Any](self, task_id, name, is_streamed=True))
+        for handle in handles:
+            self._following.add(handle)
+        return handles, lines
+
+    def _middle_of(self, task: Task[..., Any] | str) -> bytes:
+        if isinstance(task, str):
+            return self._middle(task, Options())
+        middle = self._middles.get(task)
+        if middle is None:
+            middle = self._middles[task] = self._middle(task.name, task.defaults)
+        return middle
+
+    def _middle(self, name: str, options: Options) -> bytes:
+        """Give what stands between a task's id and its payload in each line."""
+        said = orjson.dumps({**options.wire(), "origin": self.origin})
+        return b'","name":"%b","options":%b,"payload":' % (name.encode(), said)
+
+    async def _patiently_broadcast(self, body: bytes) -> Any:
+        """Broadcast; again, with the same id, until the hub answers or the time is over."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self._submit_timeout_s
+        failures = 0
+        while True:
+            try:
+                return await self._api.broadcast(body)
+            except HubUnavailableError as error:
+                failures += 1
+                pause_s = SUBMIT_PAUSES.after(failures, error.retry_after_s)
+                if loop.time() + pause_s > deadline_s:
+                    raise
+                await asyncio.sleep(pause_s)
+
+
+def _name_of(task: Task[..., Any] | str) -> str:
+    if isinstance(task, str):
+        check_identifier("the name of a task", task)
+        return task
+    return task.name
+
+
+def _payload_of(task: Task[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(task, str):
+        return payload_of(task, args, kwargs)
+    if args:
+        raise BadArgumentsError(f"{task} is submitted by its name: name its arguments too, {task!r}, a=1, b=2")
+    return kwargs
+
+
+def _payload_of_item(task: Task[..., Any] | str, item: Any) -> Mapping[str, Any]:
+    if isinstance(item, Mapping):
+        return _payload_of(task, (), dict(item))
+    return _payload_of(task, item if isinstance(item, tuple) else (item,), {})
+
+
+def _line(task_id: str, middle: bytes, payload: Mapping[str, Any], name: str) -> bytes:
+    """Write one task as the API takes it, on one line."""
+    try:
+        # numpy arrays are written as lists; orjson looks for numpy only if it is loaded already.
+        text = orjson.dumps(payload, option=orjson.OPT_SERIALIZE_NUMPY)
+    except (TypeError, RecursionError) as error:
+        remedy = "give numbers, texts, lists, dicts with text keys, or None"
+        raise InvalidTaskError(
+            f"the arguments of {name} are not JSON: {error}", code="invalid_task", remedy=remedy
+        ) from error
+    return b'{"id":"%b%b%b}\n' % (task_id.encode(), middle, text)
+
+
+def _chunks(items: Items, size: int) -> Iterator[Sequence[Any]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, size)):
+        yield chunk
+
+
+_LINE: Final = re.compile(r"line (\d+)")
+
+
+def _for_items(error: HubError, offset: int) -> HubError:
+    """Let the error name the item that was meant, where it names a line of its request."""
+    found = _LINE.fullmatch(error.where)
+    if found:
+        error.where = f"item {offset + int(found[1])}"
+    return error
+
+
+def _seconds(at: datetime | float | None) -> str:
+    if at is None:
+        return ""
+    return repr(at.timestamp() if isinstance(at, datetime) else float(at))
+
+
+_event_decoder: Final = msgspec.json.Decoder(Event)
+
+
+def _event_of(message: Message) -> Event | None:
+    """Give the event that a message tells; None for what concerns only the stream itself."""
+    if message.event == "reset":
+        return Event(kind="reset", id=message.id)
+    if message.event != "message":
+        return None
+    try:
+        return _event_decoder.decode(message.data)
+    except msgspec.DecodeError as error:
+        raise HubError(
+            f"the hub sent an event that is none: {error}", remedy="upgrade moorline on this side"
+        ) from error

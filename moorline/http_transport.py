@@ -1,0 +1,163 @@
+"""The way to a hub over HTTP, by aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from time import time
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from moorline.errors import HubUnavailableError
+from moorline.transport import Answer, StreamedAnswer
+
+CONNECT_TIMEOUT_S: Final = 10.0
+
+# A hub says something on each stream well within this time; after it, the stream is given up and opened again.
+SILENCE_S_MAX: Final = 60.0
+
+# Requests of one client at once; more wait their turn. A client that asks for more is a load test.
+CONNECTIONS_MAX: Final = 64
+
+# What aiohttp reads ahead of a slow reader before it stops reading the socket.
+READ_AHEAD_BYTES: Final = 256 * 1024
+
+
+class HttpTransport:
+    """HTTP/1.1 with connections that are kept. Made anywhere, used on one event loop.
+
+    Args:
+        url: where the hub's HTTP port is, such as ``https://hub.example.com``; may have a path before ``/v1``.
+        token: sent as bearer token with each request.
+        ca: a file of certificates (PEM) to trust instead of the system's.
+        proxy: an HTTP proxy; the environment is not looked at.
+
+    Raises:
+        ValueError: the url has no host, or is not http or https.
+        OSError: ``ca`` cannot be read.
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, ca: Path | str | None = None, proxy: str | None = None):
+        self._base = _checked_url(url)
+        self._ssl = ssl.create_default_context(cafile=ca) if ca is not None else True
+        self._proxy = proxy
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._urls: dict[str, URL] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        timeout_s: float,
+    ) -> Answer:
+        """See `Transport.request`."""
+        headers = {} if body is None else {"Content-Type": content_type}
+        try:
+            async with (
+                asyncio.timeout(timeout_s),
+                self._opened().request(
+                    method, self._url(path), params=query, data=body, headers=headers, allow_redirects=False
+                ) as response,
+            ):
+                return Answer(
+                    status=response.status, body=await response.read(), retry_after_s=_retry_after_s(response.headers)
+                )
+        except TimeoutError as error:
+            raise HubUnavailableError(f"{self._base} has not answered within {timeout_s:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, query: Mapping[str, str]) -> AsyncIterator[StreamedAnswer]:
+        """See `Transport.stream`."""
+        timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_S, sock_read=SILENCE_S_MAX)
+        try:
+            async with self._opened().get(
+                self._url(path), params=query, headers={"Accept": "text/event-stream"}, timeout=timeout,
+                allow_redirects=False,
+            ) as response:  # fmt: skip
+                yield StreamedAnswer(
+                    status=response.status,
+                    pieces=self._pieces(response),
+                    retry_after_s=_retry_after_s(response.headers),
+                )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        try:
+            async for piece in response.content.iter_any():
+                yield piece
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self._unavailable(error) from error
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise RuntimeError("the client is closed; make another one")
+        if self._session is None:
+            # Not in the constructor: a session belongs to the event loop that runs when it is made.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, ssl=self._ssl),
+                headers={**self._headers, "User-Agent": "moorline"},
+                # Deadlines of requests are the callers'.
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                proxy=self._proxy,
+                read_bufsize=READ_AHEAD_BYTES,
+                skip_auto_headers={"Accept-Encoding"},
+            )
+        return self._session
+
+    def _url(self, path: str) -> URL:
+        # Ids are in the paths, so only the few without one are kept.
+        if path.count("/") > 2:
+            return self._joined(path)
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = self._joined(path)
+        return url
+
+    def _joined(self, path: str) -> URL:
+        return self._base.with_path(self._base.raw_path.rstrip("/") + path, encoded=True)
+
+    def _unavailable(self, error: Exception) -> HubUnavailableError:
+        reason = str(error) or type(error).__name__
+        return HubUnavailableError(f"{self._base} cannot be reached: {reason}")
+
+
+def _checked_url(url: str) -> URL:
+    parsed = URL(url)
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ValueError(f"the hub's url is {url!r}; it must be like http://127.0.0.1:8780")
+    return parsed.with_query(None).with_fragment(None)
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Read `Retry-After`: seconds or a date (RFC 9110, 10.2.3); None if there is none that can be read."""
+    text = headers.get("Retry-After")
+    if text is None:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time())
+    except ValueError:
+        return None
