@@ -152,11 +152,11 @@ class Client:
     async def submit_many(self, task: Task[..., Any] | str, items: Items, /) -> list[TaskHandle[Any]]:
         """Submit a task for each item, in requests of up to 1,000: far quicker than one by one.
 
-        An item is a mapping (named arguments), a tuple (positional ones), or anything else (the one argument). Gives the
-        handles in the order of the items.
+        An item is a mapping (named arguments), a tuple (positional ones), or anything else (the one argument). Gives
+        the handles in the order of the items.
 
         Raises:
-            As `submit` does; ``where`` then names the item, counted from 1. The other items of its thousand are refused with
+            As `submit` does; ``where`` then names the item, counted from 1. The others of its thousand are refused with
             it; those of other thousands may have been accepted: a note on the error says how many.
         """
         await self._open()
@@ -260,12 +260,12 @@ class Client:
         self,
         *,
         state: str | Iterable[str] = (),
-        name: str = "",
-        node: str = "",
-        label: str = "",
+        name: str | None = None,
+        node: str | None = None,
+        labels: Mapping[str, str] | None = None,
         since: datetime | float | None = None,
-        group: str = "",
-        origin: str = "",
+        group: str | None = None,
+        origin: str | None = None,
         ids: Iterable[str] = (),
         limit: int | None = None,
     ) -> AsyncGenerator[TaskView, None]:
@@ -275,7 +275,7 @@ class Client:
             state: one or more states.
             name: of this name.
             node: whose newest attempt is on this node.
-            label: with this label, as ``key=value``.
+            labels: with all of these labels.
             since: submitted at this time or later; a number is seconds since 1970.
             group: of this broadcast.
             origin: of this submitter, see `Client.origin`.
@@ -285,27 +285,23 @@ class Client:
         Raises:
             InvalidTaskError: a filter is none.
         """
-        query = {
-            "state": state if isinstance(state, str) else ",".join(state),
-            "name": name,
-            "node": node,
-            "label": label,
-            "since": _seconds(since),
-            "group": group,
-            "origin": origin,
-            "id": ",".join(ids),
-        }
-        query = {key: value for key, value in query.items() if value}
+        wanted = dict(labels or {})
+        # The API takes one label; the others are looked at here.
+        label = next((f"{key}={value}" for key, value in wanted.items()), None)
+        query = _query(
+            state=state, name=name, node=node, label=label, since=_seconds(since), group=group, origin=origin, id=ids
+        )
         left = limit
         while left is None or left > 0:
             size = TASKS_PER_PAGE if left is None else min(left, TASKS_PER_PAGE)
             page = await self._api.tasks({**query, "limit": str(size)})
-            for view in page.tasks:
+            matching = [view for view in page.tasks if wanted.items() <= view.labels.items()]
+            for view in matching:
                 yield view
             if page.cursor is None:
                 return
             query["cursor"] = page.cursor
-            left = None if left is None else left - len(page.tasks)
+            left = None if left is None else left - len(matching)
 
     async def explain(self, task_id: str) -> Explanation:
         """Give why a task is where it is, node by node. Raises NotFoundError."""
@@ -363,35 +359,31 @@ class Client:
         self,
         *,
         kind: str | Iterable[str] = (),
-        origin: str = "",
-        task: str = "",
-        node: str = "",
-        name: str = "",
-        group: str = "",
-        since_id: int | None = None,
+        origin: str | None = None,
+        task: str | None = None,
+        node: str | None = None,
+        name: str | None = None,
+        group: str | None = None,
+        last_id: int | None = None,
     ) -> AsyncGenerator[Event, None]:
         """Give what happens, for ever, through restarts of the hub; nothing is missed and nothing comes twice.
 
+        An event of kind ``reset`` says that events were missed which the hub no longer keeps: read the state again.
+
         Args:
             kind: kinds or their first words: ``task``, ``node``, ``task.succeeded``.
-            origin, task, node, name, group: only events of these.
-            since_id: begin behind this event; without it, with what happens from now on.
-
-        An event of kind ``reset`` says that events were missed which the hub no longer keeps: read the state again.
+            origin: only what this client submitted.
+            task: only of the task with this id.
+            node: only of this node, and of tasks on it.
+            name: only of tasks of this name.
+            group: only of this broadcast.
+            last_id: begin behind this event; without it, with what happens from now on.
 
         Raises:
             HubError: the hub will never answer this: UnauthorizedError, a filter that is none.
         """
-        filters = {
-            "kind": kind if isinstance(kind, str) else ",".join(kind),
-            "origin": origin,
-            "task": task,
-            "node": node,
-            "name": name,
-            "group": group,
-        }
-        chosen = {key: value for key, value in filters.items() if value}
-        stream = EventStream(self._transport, chosen, pauses=STREAM_PAUSES, last_id=since_id)
+        chosen = _query(kind=kind, origin=origin, task=task, node=node, name=name, group=group)
+        stream = EventStream(self._transport, chosen, pauses=STREAM_PAUSES, last_id=last_id)
         async with aclosing(stream.batches()) as batches:
             async for batch in batches:
                 for message in batch:
@@ -560,9 +552,15 @@ def _for_items(error: HubError, offset: int) -> HubError:
     return error
 
 
-def _seconds(at: datetime | float | None) -> str:
+def _query(**filters: str | Iterable[str] | None) -> dict[str, str]:
+    """Give those filters that there are; several words are joined by commas."""
+    texts = {key: said if said is None or isinstance(said, str) else ",".join(said) for key, said in filters.items()}
+    return {key: text for key, text in texts.items() if text}
+
+
+def _seconds(at: datetime | float | None) -> str | None:
     if at is None:
-        return ""
+        return None
     return repr(at.timestamp() if isinstance(at, datetime) else float(at))
 
 

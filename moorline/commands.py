@@ -7,11 +7,11 @@ runs, so that help and completion answer at once.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
@@ -46,7 +46,6 @@ from moorline.presentation import (
 
 if TYPE_CHECKING:
     from moorline.client import Client
-    from moorline.transport import Transport
     from moorline.views import NodeView, TaskView
 
 __all__ = [
@@ -63,8 +62,8 @@ __all__ = [
     "task",
 ]
 
-# One answer of a hub; it waits for its disk at most this long itself.
-ANSWER_WITHIN_S: Final = 30.0
+# A hub that starts again is back in two seconds; a person who has mistyped its address should not wait much longer.
+SUBMIT_WITHIN_S: Final = 5.0
 
 # A payload on stdin: the hub takes 256 KiB; what is much larger is not read to its end.
 STDIN_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -74,20 +73,12 @@ T = TypeVar("T")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Conversation:
-    """A client, and the way to the hub that it goes."""
-
-    client: Client
-    transport: Transport
-
-
-def _converse(settings: ClientSettings, talk: Callable[[_Conversation], Awaitable[T]]) -> T:
+def _converse(settings: ClientSettings, talk: Callable[[Client], Awaitable[T]]) -> T:
     """Talk to the hub; whatever goes wrong ends the command with its words and its status."""
 
     async def conversation() -> T:
-        async with _connected(settings) as connected:
-            return await talk(connected)
+        async with _client(settings) as client:
+            return await talk(client)
 
     try:
         return asyncio.run(conversation())
@@ -95,18 +86,14 @@ def _converse(settings: ClientSettings, talk: Callable[[_Conversation], Awaitabl
         raise explain(error, settings.url) from error
 
 
-@asynccontextmanager
-async def _connected(settings: ClientSettings) -> AsyncIterator[_Conversation]:
+def _client(settings: ClientSettings) -> Client:
     from moorline.client import Client  # noqa: PLC0415  # a quarter of a second, for aiohttp
-    from moorline.http_transport import HttpTransport  # noqa: PLC0415
 
     try:
-        transport = HttpTransport(settings.url, token=settings.token, ca=settings.ca)
+        return Client(settings.url, settings.token, ca=settings.ca, submit_timeout_s=SUBMIT_WITHIN_S)
     except OSError as error:
         message = f"--ca {settings.ca} holds no certificates: {error.strerror or error}"
         raise CommandError(message, remedy="Give a file in PEM format.", exit_code=ExitCode.USAGE) from error
-    async with Client(settings.url, transport=transport) as client:
-        yield _Conversation(client, transport)
 
 
 # --- submit ----------------------------------------------------------------------------------------------------------
@@ -159,8 +146,8 @@ def submit(
     """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     payload = _payload(pairs, json_payload)
 
-    async def talk(hub: _Conversation) -> None:
-        handle = await hub.client.submit_payload(name, payload, _options(**options))
+    async def talk(client: Client) -> None:
+        handle = await client.submit_payload(name, payload, _options(**options))
         if not (wait or wait_timeout is not None):
             _show_submitted(handle.id, name, as_json=as_json)
             return
@@ -175,7 +162,7 @@ def submit(
         if as_json:
             print_document(await handle.get())
         else:
-            _show_value(value)
+            print_document(value)
 
     _converse(settings, talk)
 
@@ -190,7 +177,7 @@ def _payload(pairs: Sequence[str], document: str | None) -> dict[str, object]:
 
 
 def _read_stdin() -> str:
-    content = click.get_binary_stream("stdin").read(STDIN_BYTES_MAX + 1)
+    content = sys.stdin.buffer.read(STDIN_BYTES_MAX + 1)
     if len(content) > STDIN_BYTES_MAX:
         raise click.UsageError(f"stdin has more than {STDIN_BYTES_MAX} bytes; a payload has 256 KiB at most")
     try:
@@ -236,13 +223,6 @@ def _show_submitted(task_id: str, name: str, *, as_json: bool) -> None:
         say(f"submitted; follow it with `moorline events --task {task_id}`")
 
 
-def _show_value(value: object) -> None:
-    """Print a value as JSON; on a terminal a text without its quotes would be nicer, but then not every value could be
-    read back.
-    """
-    print_document(value)
-
-
 # --- tasks -----------------------------------------------------------------------------------------------------------
 
 
@@ -267,9 +247,9 @@ def task_list(settings: ClientSettings, *, limit: int, as_json: bool, **filters:
     """List tasks, newest first."""
     from moorline.rows import TASK_COLUMNS, task_row  # noqa: PLC0415  # see the module's docstring
 
-    tasks = _converse(settings, lambda hub: _take(_tasks(hub.client, **filters), limit))
+    tasks = _converse(settings, lambda client: _listed_tasks(client, limit, **filters))
     if as_json:
-        print_document({"tasks": [_listed(view) for view in tasks]})
+        print_document({"tasks": [_without_contents(view) for view in tasks]})
         return
     now_s = time.time()
     print_table(TASK_COLUMNS, [task_row(view, now_s) for view in tasks])
@@ -279,8 +259,9 @@ def task_list(settings: ClientSettings, *, limit: int, as_json: bool, **filters:
         say(f"These are the newest {limit}; --limit shows more.")
 
 
-def _tasks(
+async def _listed_tasks(
     client: Client,
+    limit: int,
     *,
     states: Sequence[str],
     name: str | None,
@@ -288,21 +269,13 @@ def _tasks(
     labels: Sequence[tuple[str, str]],
     since: float | None,
     group: str | None,
-) -> AsyncIterator[TaskView]:
+) -> list[TaskView]:
     wanted = [state for text in states for state in text.split(",")]
-    return client.list(state=wanted, name=name, node=node, labels=dict(labels), since=since, group=group)
+    found = client.list(state=wanted, name=name, node=node, labels=dict(labels), since=since, group=group, limit=limit)
+    return [view async for view in found]
 
 
-async def _take(views: AsyncIterator[T], limit: int) -> list[T]:
-    taken: list[T] = []
-    async for view in views:
-        taken.append(view)
-        if len(taken) == limit:
-            break
-    return taken
-
-
-def _listed(view: TaskView) -> object:
+def _without_contents(view: TaskView) -> object:
     """Leave out what a list does not tell, so that nobody takes it for empty."""
     import msgspec  # noqa: PLC0415  # see the module's docstring
 
@@ -318,7 +291,7 @@ def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
     """Show one task with its payload and outcome."""
     from moorline.rows import task_fields  # noqa: PLC0415
 
-    view = _converse(settings, lambda hub: hub.client.get(task_id))
+    view = _converse(settings, lambda client: client.get(task_id))
     if as_json:
         print_document(view)
     else:
@@ -331,7 +304,7 @@ def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
 @client_options
 def task_cancel(settings: ClientSettings, *, task_ids: Sequence[str], as_json: bool) -> None:
     """Cancel tasks; final ones stay as they are."""
-    views = _converse(settings, lambda hub: _each(hub.client.cancel, task_ids))
+    views = _converse(settings, lambda client: _each(client.cancel, task_ids))
     _show_states(views, "tasks", as_json=as_json)
 
 
@@ -341,7 +314,7 @@ def task_cancel(settings: ClientSettings, *, task_ids: Sequence[str], as_json: b
 @client_options
 def task_retry(settings: ClientSettings, *, task_ids: Sequence[str], as_json: bool) -> None:
     """Queue failed, lost, cancelled or expired tasks again."""
-    views = _converse(settings, lambda hub: _each(hub.client.retry, task_ids))
+    views = _converse(settings, lambda client: _each(client.retry, task_ids))
     _show_states(views, "tasks", as_json=as_json)
 
 
@@ -369,7 +342,7 @@ def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> No
     """Say why a task is where it is: its place in the queue, and node by node who can run it."""
     from moorline.rows import REASON_COLUMNS, reason_rows  # noqa: PLC0415
 
-    explanation = _converse(settings, lambda hub: hub.client.explain(task_id))
+    explanation = _converse(settings, lambda client: client.explain(task_id))
     if as_json:
         print_document(explanation)
         return
@@ -391,7 +364,7 @@ def task_logs(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
     """Print what the handlers of a task logged."""
     from moorline.rows import log_line  # noqa: PLC0415
 
-    logs = _converse(settings, lambda hub: hub.client.logs(task_id))
+    logs = _converse(settings, lambda client: client.logs(task_id))
     if as_json:
         print_document(logs)
         return
@@ -426,15 +399,16 @@ def events(
     """
     from moorline.rows import event_cells  # noqa: PLC0415
 
-    async def follow(hub: _Conversation) -> None:
+    async def follow(client: Client) -> None:
         # So that an address which is wrong is said at once: the stream itself waits for a hub that is away.
-        await hub.client.stats()
+        await client.stats()
         wanted = [kind for text in kinds for kind in text.split(",")]
-        async for event in hub.client.events(kind=wanted, last_id=since_id, **filters):
-            if as_json:
-                print_json_line(event)
-            else:
-                print_columns(event_cells(event))
+        async with aclosing(client.events(kind=wanted, last_id=since_id, **filters)) as stream:
+            async for event in stream:
+                if as_json:
+                    print_json_line(event)
+                else:
+                    print_columns(event_cells(event))
 
     _converse(settings, follow)
 
@@ -449,7 +423,7 @@ def node_list(settings: ClientSettings, *, as_json: bool) -> None:
     """List the nodes that the hub knows."""
     from moorline.rows import NODE_COLUMNS, node_row  # noqa: PLC0415
 
-    nodes = _converse(settings, lambda hub: hub.client.nodes())
+    nodes = _converse(settings, lambda client: client.nodes())
     if as_json:
         print_document({"nodes": nodes})
         return
@@ -467,14 +441,14 @@ def node_get(settings: ClientSettings, *, node_id: str, as_json: bool) -> None:
     """Show one node."""
     from moorline.rows import node_fields  # noqa: PLC0415
 
-    view = _converse(settings, lambda hub: hub.client.node(node_id))
+    view = _converse(settings, lambda client: client.node(node_id))
     if as_json:
         print_document(view)
     else:
         print_fields(node_fields(view, time.time()))
 
 
-def _node_command(verb: str, about: str) -> click.Command:
+def _node_command(verb: Literal["cordon", "uncordon", "drain", "disconnect"], about: str) -> click.Command:
     """Make the command that asks the hub to do one thing with nodes."""
 
     @click.command(verb, help=about)
@@ -482,22 +456,18 @@ def _node_command(verb: str, about: str) -> click.Command:
     @as_json_option
     @client_options
     def command(settings: ClientSettings, *, node_ids: Sequence[str], as_json: bool) -> None:
-        def talk(hub: _Conversation) -> Awaitable[list[NodeView]]:
-            return _each(lambda node_id: _wish(hub.transport, node_id, verb), node_ids)
+        def talk(client: Client) -> Awaitable[list[NodeView]]:
+            acts = {
+                "cordon": client.cordon,
+                "uncordon": client.uncordon,
+                "drain": client.drain,
+                "disconnect": client.disconnect,
+            }
+            return _each(acts[verb], node_ids)
 
         _show_states(_converse(settings, talk), "nodes", as_json=as_json)
 
     return command
-
-
-async def _wish(transport: Transport, node_id: str, verb: str) -> NodeView:
-    from urllib.parse import quote  # noqa: PLC0415  # see the module's docstring
-
-    from moorline.answers import decoded  # noqa: PLC0415
-    from moorline.views import NodeView  # noqa: PLC0415
-
-    path = f"/v1/nodes/{quote(node_id, safe='')}/{verb}"
-    return decoded(await transport.request("POST", path, timeout_s=ANSWER_WITHIN_S), NodeView)
 
 
 node_cordon = _node_command("cordon", "Give nodes nothing new; what runs there goes on.")

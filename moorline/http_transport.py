@@ -14,7 +14,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-from moorline.errors import HubUnavailableError
+from moorline.errors import HubError, HubUnavailableError
 from moorline.transport import Answer, StreamedAnswer
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -111,7 +111,7 @@ class HttpTransport:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:
-            raise RuntimeError("the client is closed; make another one")
+            raise HubError("the client is closed", remedy="make another one")
         if self._session is None:
             # Not in the constructor: a session belongs to the event loop that runs when it is made.
             self._session = aiohttp.ClientSession(

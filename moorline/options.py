@@ -23,8 +23,9 @@ def check_identifier(what: str, text: object) -> None:
 
 
 def _check_number(what: str, value: object, low: float, high: float, *, whole: bool = False) -> None:
-    kinds: tuple[type, ...] = (int,) if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+    # A bool is an int to Python, and a mistake here.
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    if not is_number or (whole and not isinstance(value, int)):
         raise DeclarationError(
             f"{what} is {value!r}; it must be {'an integer' if whole else 'a number'} from {low:g} to {high:g}"
         )

@@ -23,6 +23,6 @@ class Pauses:
     def after(self, failures: int, retry_after_s: float | None = None) -> float:
         """Give the pause in seconds after so many failures in a row; not less than the hub asked for."""
         # The exponent is bounded so that a week of failures stays a float.
-        pause_s = min(self.maximum_s, self.first_s * 2 ** min(failures - 1, 32))
+        pause_s = min(self.maximum_s, self.first_s * 2.0 ** min(failures - 1, 32))
         pause_s *= 0.5 + 0.5 * self.luck()
         return max(pause_s, min(retry_after_s or 0.0, RETRY_AFTER_S_MAX))

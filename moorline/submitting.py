@@ -106,14 +106,12 @@ class Submitter:
         self._requests: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def post(self, handles: Sequence[TaskHandle[Any]], lines: list[bytes]) -> Parcel:
+    async def post(self, handles: Sequence[TaskHandle[Any]], lines: Sequence[bytes]) -> Parcel:
         """Take tasks, at most `TASKS_PER_REQUEST`, a line each, to be sent soon. Waits while too much is pending.
 
         Await ``done`` of what it gives: the hub's answers, in order, after its commit; cancelling that does not call
         the tasks back. It raises HubUnavailableError if no hub took them in time, or another HubError.
         """
-        if self._closed:
-            raise HubUnavailableError("the client is closed")
         body = b"".join(lines)
         taken_bytes = await self._room.take(len(body) + PARCEL_BYTES)
         if self._closed:

@@ -43,6 +43,7 @@ class Transport(Protocol):
 
         Raises:
             HubUnavailableError: no whole answer came in time. Whether the hub acted on the request is open.
+            HubError: it was closed.
         """
         ...
 

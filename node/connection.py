@@ -113,6 +113,10 @@ class Connection:
         except TimeoutError:
             logger.warning("the hub took no message for %.0f s; the connection is dropped", SEND_WITHIN_S)
             self._socket.transport.abort()
+        except Exception:
+            # Without a writer a connection is of no use; the next one begins with all that is still to be said.
+            logger.exception("a frame could not be sent, which is a bug in Moorline; the connection is dropped")
+            self._socket.transport.abort()
 
 
 class Dialer:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dashboards.demo.checker import Accepted, Told
 from dashboards.demo.workload import PlannedTask
-from moorline import Client, TaskCancelled, TaskExpired, TaskFailed, TaskHandle, TaskLost
+from moorline import Client, Options, TaskCancelled, TaskExpired, TaskFailed, TaskHandle, TaskLost
 
 # Half of the work at once, so that everybody is busy; the rest drips in over about this long, also while the hub is
 # dead.
 DRIP_S = 10.0
 DRIP_EVERY_S = 0.25
+
+# Ten times what the longest takes.
+TASK_TIMEOUT_S = 60.0
 
 _OUTCOMES: dict[type[Exception], str] = {
     TaskFailed: "failed",
@@ -47,7 +50,7 @@ class Customer:
                 await asyncio.sleep(DRIP_EVERY_S)
 
     async def _submit(self, planned: PlannedTask, waits: asyncio.TaskGroup) -> None:
-        handle = await self._client.submit_payload(planned.name, dict(planned.payload))
+        handle = await self._client.submit_payload(planned.name, planned.payload, Options(timeout_s=TASK_TIMEOUT_S))
         self.accepted.append(Accepted(task_id=handle.id))
         waits.create_task(self._wait(handle))
 

@@ -78,7 +78,7 @@ class _Performance:
         self._customer = stage.customer = customer
         self._view = view
         self._screen = screen
-        self._hub_kills = self._node_kills = 0
+        self._hub_kills = self._node_kills = self._ended_at_kill = 0
         self._hub_killed_s = self._hub_ready_s = self._node_killed_s = 0.0
         self._nodes_back_s: float | None = None
 
@@ -136,6 +136,7 @@ class _Performance:
         await self._fleet.hub.kill()
         self._hub_killed_s = time.monotonic()
         self._hub_kills += 1
+        self._ended_at_kill = self._stage.ended()
         self._stage.hub = "dead"
         self._stage.await_connects(self._fleet.nodes)
         self._stage.happen(f"hub killed (SIGKILL) while {running} tasks ran", "bad")
@@ -145,7 +146,10 @@ class _Performance:
         await self._fleet.start_hub()
         self._hub_ready_s = time.monotonic()
         self._stage.hub = "up"
-        self._stage.happen(f"hub back after {self._hub_ready_s - self._hub_killed_s:.1f} s, on the same disk", "good")
+        away_s = self._hub_ready_s - self._hub_killed_s
+        self._stage.read_truth()
+        ended = self._stage.ended() - self._ended_at_kill
+        self._stage.happen(f"hub back after {away_s:.1f} s; {ended} tasks were finished without it", "good")
 
     async def _kill_node(self) -> None:
         victim = self._stage.victim

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -69,19 +70,20 @@ def render(snapshot: Snapshot, width: int, height: int) -> RenderableType:
         _stations(snapshot.phase, inner),
         Text(),
         _bar(snapshot, inner),
-        _counts(snapshot),
+        _counts(snapshot, inner),
         Text(),
         _nodes(snapshot, inner),
         Text(),
     ]
     # The two edges, the eight lines above and around the table, its head, the row of the hub; and one for the cursor.
-    free = height - 12 - len(snapshot.nodes) - len(snapshot.verdict)
+    # The last picture also leaves room for the line of JSON that follows: three lines of 80, and the prompt.
+    free = height - 12 - len(snapshot.nodes) - (len(snapshot.verdict) + 5 if snapshot.verdict else 0)
     if free >= CHART_LINES + 1 + HAPPENINGS_MAX // 2:
         body += [*rate_chart(snapshot.rates, inner, CHART_LINES), Text()]
         free -= CHART_LINES + 1
     body += _happenings(snapshot.happenings, min(HAPPENINGS_MAX, max(HAPPENINGS_MIN, free)), inner)
     if snapshot.verdict:
-        body += [_verdict_line(text, holds) for text, holds in snapshot.verdict]
+        body += [Text(), *(_verdict_line(text, holds) for text, holds in snapshot.verdict)]
     return Panel(
         Group(*body),
         box=box.ROUNDED,
@@ -138,42 +140,48 @@ def _bar(snapshot: Snapshot, width: int) -> Text:
     return text
 
 
-def _counts(snapshot: Snapshot) -> Text:
+def _counts(snapshot: Snapshot, width: int) -> Text:
     failed = snapshot.told - snapshot.outcomes.get("succeeded", 0)
     entries = [
         ("succeeded", snapshot.outcomes.get("succeeded", 0), ACCENT),
         ("failed", failed, BAD if failed else DIM),
         ("running", snapshot.running, WARN),
-        ("results kept", snapshot.waiting, WARN if snapshot.waiting else DIM),
+        ("to deliver", snapshot.waiting, WARN if snapshot.waiting else DIM),
     ]
     text = Text()
     for name, count, style in entries:
         text.append(f"{count} ", f"bold {style}")
         text.append(f"{name}   ", DIM)
-    text.append(spark_line(snapshot.rates[-16:]), ACCENT)
     # The average of two seconds: a single half second says little.
     recent = snapshot.rates[-4:]
-    text.append(f" {sum(recent) / len(recent) if recent else 0.0:.0f}/s", DIM)
-    text.truncate(WIDTH_MAX, overflow="crop")
-    text.no_wrap = True
-    return text
+    text.append(f"{sum(recent) / len(recent) if recent else 0.0:.0f}/s ", DIM)
+    free = width - text.cell_len
+    text.append(spark_line(snapshot.rates[-free:] if free > 0 else ()), ACCENT)
+    return _line(text, width)
 
 
 def spark_line(values: Sequence[float]) -> str:
-    """Draw numbers as a line of little columns; the highest fills its column, zero is a low one."""
-    highest = max(values, default=0.0)
-    if highest <= 0:
-        return _SPARKS[0] * len(values)
-    return "".join(_SPARKS[min(len(_SPARKS) - 1, int(value / highest * len(_SPARKS)))] for value in values)
+    """Draw numbers as a line of little columns; zero is a low one."""
+    top = ceiling(values)
+    return "".join(_SPARKS[min(len(_SPARKS) - 1, int(value / top * len(_SPARKS)))] for value in values)
+
+
+def ceiling(values: Sequence[float]) -> float:
+    """Give the number that fills a column: the highest, but no more than thrice what is usual.
+
+    When a hub is back all results that were kept arrive at once; drawn to scale, that would flatten all the rest.
+    """
+    usual = [value for value in values if value > 0]
+    return min(max(usual), 3 * median(usual)) if usual else 1.0
 
 
 def rate_chart(values: Sequence[float], width: int, lines: int) -> list[Text]:
-    """Draw numbers as columns over several lines, the newest on the right; says what the highest is."""
-    highest = max(values, default=0.0)
-    label = f" {highest:.0f}/s"
+    """Draw numbers as columns over several lines, the newest on the right; says what a full column stands for."""
+    top = ceiling(values)
+    label = f" {top:.0f}/s"
     shown = list(values[-(width - len(label)) :])
     # In eighths of a line; what is more than nothing is to be seen.
-    columns = [max(1 if value > 0 else 0, round(8 * lines * value / highest)) if highest else 0 for value in shown]
+    columns = [max(1 if value > 0 else 0, round(8 * lines * value / top)) for value in shown]
     drawn = []
     for line in range(lines - 1, -1, -1):
         filled = "".join((" " + _SPARKS)[min(8, max(0, column - 8 * line))] for column in columns)
@@ -187,12 +195,12 @@ def rate_chart(values: Sequence[float], width: int, lines: int) -> list[Text]:
 
 def _nodes(snapshot: Snapshot, width: int) -> Table:
     is_roomy = width >= WIDTH_COMFORTABLE
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=True, header_style=DIM, width=width)
+    table = Table(box=None, padding=(0, 2 if is_roomy else 1, 0, 0), show_header=True, header_style=DIM, width=width)
     table.add_column("", width=8, no_wrap=True)
     table.add_column("state", width=18, no_wrap=True)
     table.add_column("slots", min_width=8, no_wrap=True)
     table.add_column("done", justify="right", width=5, no_wrap=True)
-    table.add_column("kept", justify="right", width=5, no_wrap=True)
+    table.add_column("to deliver", justify="right", width=10, no_wrap=True)
     if is_roomy:
         table.add_column("reconnects", justify="right", width=10, no_wrap=True)
     mark, words, style = _HUB_LOOKS[snapshot.hub]

@@ -26,7 +26,7 @@ class NodeLook:
     running: int
     done: int
     waiting: int
-    """Results that exist and that no client was told yet."""
+    """Results that exist and that no client was told of yet: the node keeps them, or the hub has just got them."""
     reconnects: int
 
 

@@ -93,6 +93,10 @@ class Stage:
         """Give the number of runs under way, by node."""
         return self._tally.running()
 
+    def ended(self) -> int:
+        """Give the number of runs that came to their end."""
+        return self._tally.ended.total()
+
     def is_back(self, name: str) -> bool:
         """Tell whether the hub sees a node, after all that was killed."""
         node = self._nodes.get(name)

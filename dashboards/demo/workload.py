@@ -10,6 +10,9 @@ from dataclasses import dataclass
 LONG_EVERY = 5
 LONG_S = (1.0, 4.0)
 
+# The last tasks are quick ones: nobody wants to watch two slow ones wait for each other.
+LONG_SHARE = 0.85
+
 # Small enough that a tree takes a fraction of a second on one busy processor.
 TREE_BYTES_MAX = 8 << 20
 ENTRIES_MAX = 20_000
@@ -44,7 +47,10 @@ def plan(count: int, surroundings: Surroundings, seed: int) -> list[PlannedTask]
     chance = random.Random(seed)  # noqa: S311
     quick = _quick(surroundings)
     long = _long(surroundings)
-    return [chance.choice(long if index % LONG_EVERY == LONG_EVERY - 1 else quick)(chance) for index in range(count)]
+    return [
+        chance.choice(long if index % LONG_EVERY == 0 and index < LONG_SHARE * count else quick)(chance)
+        for index in range(count)
+    ]
 
 
 _Maker = Callable[[random.Random], PlannedTask]

@@ -29,6 +29,7 @@ from hub.http.errors import (
 )
 from hub.http.openapi import ALL_ROUTES
 from hub.http.routes import Route
+from hub.http.security import TOKEN_ID
 from hub.settings import HubSettings
 from hub.store.contract import StoreUnavailableError
 from hub.tokens import TokenBook
@@ -65,7 +66,7 @@ def _handler(api: Api, route: Route) -> _Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if role is not None:
-            request["token_id"] = door.check(request, role)
+            request[TOKEN_ID] = door.check(request, role)
         return await handler(api, request)
 
     return handle

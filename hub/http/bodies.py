@@ -8,7 +8,6 @@ from collections.abc import Collection
 from typing import Final
 
 from aiohttp import StreamReader, web
-from aiohttp.web_exceptions import HTTPException
 
 from hub.http.errors import (
     BUSY_RETRY_AFTER_S,
@@ -80,7 +79,7 @@ async def read_body(request: web.Request, bytes_max: int) -> bytes:
     except TimeoutError:
         message = f"the body did not come within {BODY_WITHIN_S:.0f} s"
         raise MalformedRequestError(message, "send it at once, or in smaller parts") from None
-    except (HTTPException, ConnectionError, ValueError) as error:
+    except (web.RequestPayloadError, ConnectionError, ValueError) as error:
         raise MalformedRequestError(f"the body is broken: {error}", "frame it as HTTP says (RFC 9112, 6)") from error
     if len(body) > bytes_max:
         raise _too_large(f"{len(body)}", bytes_max)

@@ -20,6 +20,7 @@ from hub.events import STOPPING, EventFilter, StreamEnd, Subscription, sse_messa
 from hub.http.answers import COMMON_HEADERS
 from hub.http.api import Api
 from hub.http.queries import EVENT_ID_MAX, event_query
+from hub.http.security import TOKEN_ID
 from hub.store.contract import Store, StoreUnavailableError
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Reset(Struct, frozen=True, kw_only=True):
 async def stream_events(api: Api, request: web.Request) -> web.StreamResponse:
     """Hold a stream of events open until the reader or the hub ends it."""
     query = event_query(request)
-    subscription = api.backend.events.subscribe(query.wanted, token_id=request.get("token_id", ""))
+    subscription = api.backend.events.subscribe(query.wanted, token_id=request[TOKEN_ID])
     response = web.StreamResponse(
         # X-Accel-Buffering: nginx hands events on as they come.
         headers={**COMMON_HEADERS, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}

@@ -21,6 +21,9 @@ from hub.tokens import Role, TokenBook
 # What each role of the API may do includes what the ones before it may. A `node` token opens sessions and nothing else.
 _RANKS: Final[dict[Role, int]] = {"read": 0, "submit": 1, "admin": 2}
 
+TOKEN_ID: Final = web.RequestKey("token_id", str)
+"""Where a request carries the id of its token, once it is let in; empty where none is needed."""
+
 # Clients of one hub name it in few ways; each is looked at once.
 HOSTS_REMEMBERED_MAX: Final = 256
 

@@ -64,11 +64,12 @@ def fail(message: str = "no luck") -> None:
 
 
 @task
-async def count_up(total: int, context: Context) -> int:
+async def count_up(total: int, path: str, context: Context) -> int:
+    """Say how far it is, and wait for the file at the end."""
     for done in range(total):
         context.progress(done + 1, total, f"step {done + 1}")
         context.logger.info("step %d", done + 1)
-    return total
+    return total if await hold(path) else 0
 
 
 @task

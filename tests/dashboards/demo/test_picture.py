@@ -73,7 +73,7 @@ def test_everything_that_matters_is_there_at_80_by_24() -> None:
         "139 succeeded",
         "1 failed",
         "9 running",
-        "6 results kept",
+        "6 to deliver",
         "killed (SIGKILL)",
         "on its own",
         "▮▮▮▯",
@@ -106,7 +106,7 @@ def test_the_verdict_stands_at_the_end() -> None:
 
 
 def test_the_spark_line_rises_with_the_numbers() -> None:
-    assert spark_line([0, 1, 2, 4, 8]) == "▁▂▃▅█"
+    assert spark_line([0, 1, 2, 3, 4]) == "▁▃▅▇█"
     assert spark_line([0, 0]) == "▁▁"
     assert spark_line([]) == ""
 
@@ -114,8 +114,12 @@ def test_the_spark_line_rises_with_the_numbers() -> None:
 def test_the_chart_shows_the_newest_and_names_the_highest() -> None:
     lines = [line.plain for line in rate_chart([float(number) for number in range(100)], 20, 3)]
     assert lines[0].endswith("█ 99/s")
+    assert [line.plain for line in rate_chart([], 20, 2)] == ["  1/s", " "]
     assert all(cell_len(line) <= 20 for line in lines)
-    assert [line.plain.strip() for line in rate_chart([], 20, 2)] == ["0/s", ""]
+
+
+def test_one_burst_does_not_flatten_the_rest() -> None:
+    assert spark_line([10.0, 10.0, 10.0, 500.0]) == "▃▃▃█"
 
 
 def test_what_is_more_than_nothing_is_to_be_seen_in_the_chart() -> None:

@@ -1,0 +1,353 @@
+"""The client for programs without an event loop: the verbs of `moorline.Client`, each waiting for its answer.
+
+An event loop runs on a thread of its own. Any number of threads may use one client at once; Ctrl-C in a call ends that
+call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar, overload
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from moorline.client import DEFAULT_URL, AsyncTask, Client, Items
+from moorline.errors import HubUnavailableError, TaskError
+from moorline.handles import Group, TaskHandle
+from moorline.options import Options
+from moorline.task import Task
+from moorline.transport import Transport
+from moorline.views import Event, Explanation, NodeView, Stats, TaskLogs, TaskView
+
+T = TypeVar("T")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+_END: Final = object()
+
+
+class SyncTaskHandle(Generic[R_co]):
+    """One submitted task, see `moorline.TaskHandle`."""
+
+    __slots__ = ("_client", "_handle")
+
+    def __init__(self, client: SyncClient, handle: TaskHandle[R_co]) -> None:
+        self._client = client
+        self._handle = handle
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self._handle.id
+
+    @property
+    def name(self) -> str:
+        """The task's name; empty if it is not known."""
+        return self._handle.name
+
+    @property
+    def is_done(self) -> bool:
+        """Whether `result` would answer at once."""
+        return self._handle.is_done
+
+    def result(self, timeout_s: float | None = None) -> R_co:
+        """Wait for the outcome and give the value. Raises as `TaskHandle.result` does."""
+        return self._client.call(partial(self._handle.result, timeout_s))
+
+    def cancel(self) -> TaskView:
+        """Cancel the task; a final one stays as it is."""
+        return self._client.cancel(self.id)
+
+    def get(self) -> TaskView:
+        """Give the task as the hub has it now."""
+        return self._client.get(self.id)
+
+    def __repr__(self) -> str:
+        return repr(self._handle)
+
+
+class SyncGroup(Generic[R]):
+    """The tasks of one broadcast, see `moorline.Group`. A mapping of node id to handle."""
+
+    __slots__ = ("_client", "_group", "handles")
+
+    def __init__(self, client: SyncClient, group: Group[R]) -> None:
+        self._client = client
+        self._group = group
+        self.handles = {node_id: SyncTaskHandle(client, handle) for node_id, handle in group.handles.items()}
+
+    @property
+    def id(self) -> str:
+        """The group's id."""
+        return self._group.id
+
+    def __len__(self) -> int:
+        return len(self.handles)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.handles)
+
+    def __getitem__(self, node_id: str) -> SyncTaskHandle[R]:
+        return self.handles[node_id]
+
+    def results(self, timeout_s: float | None = None) -> dict[str, R | TaskError]:
+        """Wait for all, and give by node id a value or the error that stands for another outcome."""
+        return self._client.call(partial(self._group.results, timeout_s))
+
+
+class SyncClient:
+    """A program's way to one hub, see `moorline.Client` for the arguments, the verbs and what they raise.
+
+    A context manager; usable without ``with`` if it is closed in the end. With ``client`` it wraps that one, which
+    nobody else may use then; the other arguments are not used.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        token: str | None = None,
+        *,
+        ca: Path | str | None = None,
+        proxy: str | None = None,
+        submit_timeout_s: float = 60.0,
+        request_timeout_s: float = 30.0,
+        transport: Transport | None = None,
+        client: Client | None = None,
+    ) -> None:
+        self._client = client or Client(
+            url,
+            token,
+            ca=ca,
+            proxy=proxy,
+            submit_timeout_s=submit_timeout_s,
+            request_timeout_s=request_timeout_s,
+            transport=transport,
+        )
+        self._lock = threading.Lock()
+        self._running: AbstractContextManager[BlockingPortal] | None = None
+        self._portal: BlockingPortal | None = None
+        self._closed = False
+
+    @property
+    def origin(self) -> str:
+        """The mark on each task of this client."""
+        return self._client.origin
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the hub, and end the thread. Calls of other threads end with HubUnavailableError. Twice is
+        harmless.
+        """
+        with self._lock:
+            self._closed = True
+            running, portal = self._running, self._portal
+            self._running = self._portal = None
+        if running is not None and portal is not None:
+            portal.call(self._client.close)
+            # What other threads still wait for is cancelled.
+            portal.call(portal.stop, True)
+            running.__exit__(None, None, None)
+
+    def call(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine function of the async client on the client's thread and give what it gives.
+
+        For what this class does not wrap. An exception on this side, such as KeyboardInterrupt, cancels it.
+        """
+        future = self._opened().start_task_soon(function)
+        try:
+            return future.result()
+        except CancelledError:
+            raise HubUnavailableError("the client was closed before the hub answered") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    # --- submit -------------------------------------------------------------------------------------------------------
+
+    @overload
+    def submit(self, task: AsyncTask[T], /, *args: Any, **kwargs: Any) -> SyncTaskHandle[T]: ...
+
+    @overload
+    def submit(self, task: Task[..., T], /, *args: Any, **kwargs: Any) -> SyncTaskHandle[T]: ...
+
+    @overload
+    def submit(self, task: str, /, **kwargs: Any) -> SyncTaskHandle[Any]: ...
+
+    def submit(self, task: Task[..., Any] | str, /, *args: Any, **kwargs: Any) -> SyncTaskHandle[Any]:
+        """See `Client.submit`."""
+        submit: Callable[[], Awaitable[TaskHandle[Any]]] = partial(self._client.submit, task, *args, **kwargs)
+        return SyncTaskHandle(self, self.call(submit))
+
+    def submit_payload(
+        self, name: str, payload: Mapping[str, Any], options: Options | None = None
+    ) -> SyncTaskHandle[Any]:
+        """See `Client.submit_payload`."""
+        return SyncTaskHandle(self, self.call(partial(self._client.submit_payload, name, payload, options)))
+
+    @overload
+    def submit_many(self, task: AsyncTask[T], items: Items, /) -> list[SyncTaskHandle[T]]: ...
+
+    @overload
+    def submit_many(self, task: Task[..., T], items: Items, /) -> list[SyncTaskHandle[T]]: ...
+
+    @overload
+    def submit_many(self, task: str, items: Items, /) -> list[SyncTaskHandle[Any]]: ...
+
+    def submit_many(self, task: Task[..., Any] | str, items: Items, /) -> list[SyncTaskHandle[Any]]:
+        """See `Client.submit_many`."""
+        submit: Callable[[], Awaitable[Sequence[TaskHandle[Any]]]] = partial(self._client.submit_many, task, items)
+        return [SyncTaskHandle(self, handle) for handle in self.call(submit)]
+
+    def broadcast(self, task: Task[..., Any] | str, /, *args: Any, **kwargs: Any) -> SyncGroup[Any]:
+        """See `Client.broadcast`."""
+        return SyncGroup(self, self.call(partial(self._client.broadcast, task, *args, **kwargs)))
+
+    # --- wait ---------------------------------------------------------------------------------------------------------
+
+    def handle(self, task_id: str) -> SyncTaskHandle[Any]:
+        """See `Client.handle`."""
+        return SyncTaskHandle(self, self._client.handle(task_id))
+
+    def as_completed(self, handles: Iterable[SyncTaskHandle[T]]) -> Iterator[SyncTaskHandle[T]]:
+        """See `Client.as_completed`."""
+        by_handle = {handle._handle: handle for handle in handles}
+        for done in self._iterate(self._client.as_completed(by_handle)):
+            yield by_handle[done]
+
+    def map(
+        self, task: Task[..., Any] | str, items: Items, /, *, window: int = 5_000, progress: bool = False
+    ) -> Iterator[Any]:
+        """See `Client.map`."""
+        return self._iterate(self._client.map(task, items, window=window, progress=progress))
+
+    # --- look at tasks ------------------------------------------------------------------------------------------------
+
+    def get(self, task_id: str) -> TaskView:
+        """See `Client.get`."""
+        return self.call(partial(self._client.get, task_id))
+
+    def explain(self, task_id: str) -> Explanation:
+        """See `Client.explain`."""
+        return self.call(partial(self._client.explain, task_id))
+
+    def logs(self, task_id: str) -> TaskLogs:
+        """See `Client.logs`."""
+        return self.call(partial(self._client.logs, task_id))
+
+    def cancel(self, task_id: str) -> TaskView:
+        """See `Client.cancel`."""
+        return self.call(partial(self._client.cancel, task_id))
+
+    def retry(self, task_id: str) -> TaskView:
+        """See `Client.retry`."""
+        return self.call(partial(self._client.retry, task_id))
+
+    # --- look at the hub ----------------------------------------------------------------------------------------------
+
+    def nodes(self) -> Sequence[NodeView]:
+        """See `Client.nodes`."""
+        return self.call(self._client.nodes)
+
+    def node(self, node_id: str) -> NodeView:
+        """See `Client.node`."""
+        return self.call(partial(self._client.node, node_id))
+
+    def cordon(self, node_id: str) -> NodeView:
+        """See `Client.cordon`."""
+        return self.call(partial(self._client.cordon, node_id))
+
+    def uncordon(self, node_id: str) -> NodeView:
+        """See `Client.uncordon`."""
+        return self.call(partial(self._client.uncordon, node_id))
+
+    def drain(self, node_id: str) -> NodeView:
+        """See `Client.drain`."""
+        return self.call(partial(self._client.drain, node_id))
+
+    def disconnect(self, node_id: str) -> NodeView:
+        """See `Client.disconnect`."""
+        return self.call(partial(self._client.disconnect, node_id))
+
+    def stats(self) -> Stats:
+        """See `Client.stats`."""
+        return self.call(self._client.stats)
+
+    def events(
+        self,
+        *,
+        kind: str | Iterable[str] = (),
+        origin: str | None = None,
+        task: str | None = None,
+        node: str | None = None,
+        name: str | None = None,
+        group: str | None = None,
+        last_id: int | None = None,
+    ) -> Iterator[Event]:
+        """See `Client.events`."""
+        return self._iterate(
+            self._client.events(kind=kind, origin=origin, task=task, node=node, name=name, group=group, last_id=last_id)
+        )
+
+    def list(
+        self,
+        *,
+        state: str | Iterable[str] = (),
+        name: str | None = None,
+        node: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        since: datetime | float | None = None,
+        group: str | None = None,
+        origin: str | None = None,
+        ids: Iterable[str] = (),
+        limit: int | None = None,
+    ) -> Iterator[TaskView]:
+        """See `Client.list`."""
+        return self._iterate(
+            self._client.list(
+                state=state,
+                name=name,
+                node=node,
+                labels=labels,
+                since=since,
+                group=group,
+                origin=origin,
+                ids=ids,
+                limit=limit,
+            )
+        )
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _opened(self) -> BlockingPortal:
+        with self._lock:
+            if self._closed:
+                raise HubUnavailableError("the client is closed")
+            if self._portal is None:
+                self._running = start_blocking_portal("asyncio", name="moorline client")
+                self._portal = self._running.__enter__()
+            return self._portal
+
+    def _iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        async def following() -> Any:
+            return await anext(items, _END)
+
+        try:
+            while (item := self.call(following)) is not _END:
+                yield item
+        finally:
+            if not self._closed:
+                self.call(items.aclose)

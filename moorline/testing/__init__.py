@@ -1,0 +1,76 @@
+"""Run tasks in this process, without a hub, a node or a socket: for tests of task packs and of programs that use them.
+
+`LocalClient` is `moorline.Client` with a hub in memory behind it. Payloads and results go through JSON, arguments are
+bound as a node binds them, and errors come back as they would from afar. What is not simulated: retries, delays and
+`not_before` do not wait; `requires`, `node`, `lease_s` and `on_lost` change nothing, for there is one node, which never
+dies; `isolation="process"` runs in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, TypeVar, overload
+
+from moorline.client import AsyncTask, Client
+from moorline.sync_client import SyncClient
+from moorline.task import Task
+from moorline.testing.local_hub import LocalHub
+from moorline.testing.local_transport import LocalTransport
+
+__all__ = ["LocalClient", "LocalSyncClient", "run_locally"]
+
+T = TypeVar("T")
+
+# As many as a node has by default.
+SLOTS = 8
+
+
+class LocalClient(Client):
+    """The verbs of `moorline.Client`, for tasks that run in this process.
+
+    Args:
+        tasks: what may be submitted by name. A task that is submitted itself is known from then on.
+        slots: how many run at once.
+    """
+
+    def __init__(self, tasks: Iterable[Task[..., Any]] = (), *, slots: int = SLOTS) -> None:
+        self._hub = LocalHub(tasks, slots=slots)
+        super().__init__(transport=LocalTransport(self._hub))
+
+    def _middle_of(self, task: Task[..., Any] | str) -> bytes:
+        if not isinstance(task, str):
+            self._hub.serve(task)
+        return super()._middle_of(task)
+
+
+class LocalSyncClient(SyncClient):
+    """The verbs of `moorline.SyncClient`, for tasks that run in this process. Arguments as for `LocalClient`."""
+
+    def __init__(self, tasks: Iterable[Task[..., Any]] = (), *, slots: int = SLOTS) -> None:
+        super().__init__(client=LocalClient(tasks, slots=slots))
+
+
+@overload
+def run_locally(task: AsyncTask[T], /, *args: Any, **kwargs: Any) -> T: ...
+
+
+@overload
+def run_locally(task: Task[..., T], /, *args: Any, **kwargs: Any) -> T: ...
+
+
+def run_locally(task: Task[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Run one task as a node would, and give its value as a client would get it. Not from within an event loop.
+
+    Raises:
+        TaskError: it has no value; ``remote_traceback`` says where it failed.
+        BadArgumentsError: these are not arguments of the task.
+        InvalidTaskError: the arguments are not JSON.
+    """
+
+    async def run() -> Any:
+        async with LocalClient() as client:
+            handle = await client.submit(task, *args, **kwargs)
+            return await handle.result()
+
+    return asyncio.run(run())

@@ -1,0 +1,188 @@
+"""The way to a hub in memory: the routes of the HTTP API without HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import orjson
+from msgspec import UNSET
+
+from moorline.errors import HubError
+from moorline.task_ids import new_task_id
+from moorline.testing.local_hub import NODE_ID, LocalHub, LocalTask, NewTask, Refusal, StoredEvent
+from moorline.transport import Answer, StreamedAnswer
+
+_Query: TypeAlias = Mapping[str, str]
+
+# As the real API: a page unless more are asked for.
+_TASKS_PER_PAGE: Final = 50
+
+
+class LocalTransport:
+    """A `moorline.transport.Transport` that ends in this process."""
+
+    def __init__(self, hub: LocalHub) -> None:
+        self._hub = hub
+        self._closed = False
+        self._routes: tuple[tuple[str, re.Pattern[str], Callable[..., Awaitable[tuple[int, Any]]]], ...] = (
+            ("POST", re.compile(r"/v1/tasks"), self._submit),
+            ("POST", re.compile(r"/v1/broadcasts"), self._broadcast),
+            ("GET", re.compile(r"/v1/tasks"), self._list),
+            ("GET", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)"), self._get),
+            ("GET", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/explain"), self._explain),
+            ("GET", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/logs"), self._logs),
+            ("POST", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/cancel"), self._cancel),
+            ("POST", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/retry"), self._retry),
+            ("GET", re.compile(r"/v1/nodes"), self._nodes),
+            ("GET", re.compile(r"/v1/nodes/(?P<node_id>[^/]+)"), self._node),
+            ("GET", re.compile(r"/v1/stats"), self._stats),
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        timeout_s: float,
+    ) -> Answer:
+        """See `Transport.request`."""
+        del content_type, timeout_s  # one line or many, and at once
+        if self._closed:
+            raise HubError("the client is closed", remedy="make another one")
+        try:
+            status, document = await self._answer(method, path, query or {}, body or b"")
+        except Refusal as refusal:
+            return Answer(status=refusal.status, body=orjson.dumps({"error": refusal.problem}))
+        return Answer(status=status, body=msgspec.json.encode(document))
+
+    @asynccontextmanager
+    async def stream(self, path: str, *, query: Mapping[str, str]) -> AsyncIterator[StreamedAnswer]:
+        """See `Transport.stream`."""
+        del path  # there is one stream
+        queue: asyncio.Queue[StoredEvent] = asyncio.Queue()
+        stop = self._hub.listen(queue.put_nowait)
+        try:
+            yield StreamedAnswer(status=200, pieces=self._pieces(query, queue))
+        finally:
+            stop()
+
+    async def close(self) -> None:
+        """See `Transport.close`."""
+        self._closed = True
+        await self._hub.close()
+
+    # --- routes -------------------------------------------------------------------------------------------------------
+
+    async def _answer(self, method: str, path: str, query: _Query, body: bytes) -> tuple[int, Any]:
+        for routed_method, pattern, route in self._routes:
+            found = pattern.fullmatch(path)
+            if found and routed_method == method:
+                return await route(query, body, **found.groupdict())
+        raise Refusal(404, "not_found", f"there is no {method} {path} on a local hub")
+
+    async def _submit(self, _query: _Query, body: bytes) -> tuple[int, Any]:
+        lines = body.splitlines()
+        taken = self._hub.submit([_new_task(line, number) for number, line in enumerate(lines, 1)])
+        accepted = [{"id": task.id, "state": task.state, "existing": existing} for task, existing in taken]
+        return (200, {"tasks": accepted}) if len(lines) > 1 else (201, accepted[0])
+
+    async def _broadcast(self, _query: _Query, body: bytes) -> tuple[int, Any]:
+        new = _new_task(body, 1)
+        group = new.id or new_task_id()
+        member = msgspec.structs.replace(new, id=f"{group}.{NODE_ID}")
+        ((task, existing),) = self._hub.submit([member], group=group)
+        shown = {"id": task.id, "node": NODE_ID, "state": task.state, "existing": existing}
+        return 201, {"group": group, "tasks": [shown]}
+
+    async def _list(self, query: _Query, _body: bytes) -> tuple[int, Any]:
+        newest_first = [task for task in reversed(self._hub.tasks.values()) if _is_wanted(task, query)]
+        start = int(query.get("cursor", "0"))
+        end = start + int(query.get("limit", _TASKS_PER_PAGE))
+        page = [msgspec.structs.replace(task, payload=UNSET, value=UNSET) for task in newest_first[start:end]]
+        return 200, {"tasks": page, "cursor": str(end) if end < len(newest_first) else None}
+
+    async def _get(self, query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
+        return 200, await self._hub.wait(task_id, float(query.get("wait", "0")))
+
+    async def _explain(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
+        return 200, self._hub.explain(task_id)
+
+    async def _logs(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
+        return 200, self._hub.logs(task_id)
+
+    async def _cancel(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
+        return 200, self._hub.cancel(task_id)
+
+    async def _retry(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
+        return 200, self._hub.retry(task_id)
+
+    async def _nodes(self, _query: _Query, _body: bytes) -> tuple[int, Any]:
+        return 200, {"nodes": [self._hub.node()]}
+
+    async def _node(self, _query: _Query, _body: bytes, node_id: str) -> tuple[int, Any]:
+        if node_id != NODE_ID:
+            raise Refusal(404, "not_found", f"there is no node {node_id}; the one of a local hub is {NODE_ID!r}")
+        return 200, self._hub.node()
+
+    async def _stats(self, _query: _Query, _body: bytes) -> tuple[int, Any]:
+        return 200, self._hub.stats()
+
+    # --- the stream ---------------------------------------------------------------------------------------------------
+
+    async def _pieces(self, query: _Query, queue: asyncio.Queue[StoredEvent]) -> AsyncIterator[bytes]:
+        # What happens from here on is in the queue: the stream listens already.
+        hello = {"id": self._hub.last_event_id, "hub_id": self._hub.hub_id}
+        yield b"event: hello\ndata: %b\n\n" % orjson.dumps(hello)
+        if "last_event_id" in query:
+            last_id = int(query["last_event_id"])
+            for event in [event for event in self._hub.events if event.id is not UNSET and event.id > last_id]:
+                if _is_meant(event, query):
+                    yield _sse(event)
+        while True:
+            event = await queue.get()
+            if _is_meant(event, query):
+                yield _sse(event)
+
+
+def _new_task(line: bytes, number: int) -> NewTask:
+    try:
+        return msgspec.json.decode(line, type=NewTask)
+    except msgspec.DecodeError as error:
+        raise Refusal(400, "invalid_task", str(error), where=f"line {number}") from error
+
+
+def _is_wanted(task: LocalTask, query: _Query) -> bool:
+    label, _, text = query.get("label", "").partition("=")
+    return (
+        ("state" not in query or task.state in query["state"].split(","))
+        and ("id" not in query or task.id in query["id"].split(","))
+        and ("since" not in query or task.submitted_at >= float(query["since"]))
+        and (not label or task.labels.get(label) == text)
+        and all(query.get(key, value) == value for key, value in _texts(task))
+    )
+
+
+def _texts(task: LocalTask) -> tuple[tuple[str, str], ...]:
+    return ("name", task.name), ("node", task.node or ""), ("group", task.group), ("origin", task.origin)
+
+
+def _is_meant(event: StoredEvent, query: _Query) -> bool:
+    kinds = query["kind"].split(",") if "kind" in query else []
+    texts = ("origin", event.origin), ("task", event.task_id), ("node", event.node_id)
+    more = ("name", event.name), ("group", event.group)
+    return (not kinds or any(event.kind == kind or event.kind.startswith(f"{kind}.") for kind in kinds)) and all(
+        query.get(key, value) == value for key, value in (*texts, *more)
+    )
+
+
+def _sse(event: StoredEvent) -> bytes:
+    number = b"" if event.id is UNSET else b"id: %d\n" % event.id
+    return b"%bdata: %b\n\n" % (number, msgspec.json.encode(event))

@@ -1,0 +1,187 @@
+"""A hub without nodes' sockets: the real API on a real port, over a real store; tests play the nodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import aiohttp
+
+from hub.errors import HubDegradedError, HubStoppingError
+from hub.events import EventFeed
+from hub.http.application import make_application
+from hub.http.backend import Health
+from hub.http.server import HttpServer
+from hub.sessions import LiveNode
+from hub.settings import HubSettings
+from hub.store import contract
+from hub.store.contract import NodeProfile, NodeRegistration, Now, Offer, Operation, Store
+from hub.store.sqlite.store import SqliteStore
+from hub.tokens import TokenBook
+from protocol.frames import Inventory, Progress, TaskError
+
+T = TypeVar("T")
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+JSON = {"Content-Type": "application/json"}
+
+
+class StoreBackend:
+    """What the service does for the API, in one thread and without sessions. Each call is its own commit."""
+
+    def __init__(self, path: Path) -> None:
+        self.store = SqliteStore.open(path, durability="normal")
+        self.events = EventFeed()
+        self.degraded: str | None = None
+        self.stopping = False
+        self.read_error: Exception | None = None
+        self.names: set[str] = set()
+        self.lives: dict[str, LiveNode] = {}
+        self.progresses: dict[str, Progress] = {}
+
+    def execute(self, *operations: Operation) -> list[Any]:
+        """Commit, and publish what it did."""
+        if self.stopping:
+            raise HubStoppingError
+        if self.degraded is not None:
+            raise HubDegradedError(self.degraded)
+        now_s = time.time()
+        committed = self.store.execute(operations, Now(now_s, now_s))
+        self.events.publish(committed.events, committed.values)
+        for answer in committed.answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return committed.answers
+
+    async def submit(self, tasks: Sequence[contract.NewTask]) -> contract.Submitted:
+        return self.execute(contract.Submit(tasks=tasks))[0]
+
+    async def broadcast(self, template: contract.NewTask) -> contract.Broadcasted:
+        return self.execute(contract.Broadcast(template=template))[0]
+
+    async def cancel(self, task_ids: Sequence[str], reason: str) -> contract.Cancelled:
+        return self.execute(contract.Cancel(task_ids=task_ids, reason=reason))[0]
+
+    async def revive(self, task_ids: Sequence[str]) -> contract.Revived:
+        return self.execute(contract.Revive(task_ids=task_ids))[0]
+
+    async def wish(
+        self, node_id: str, *, cordoned: bool | None = None, draining: bool | None = None
+    ) -> contract.NodeView | None:
+        return self.execute(contract.NodeWish(node_id=node_id, cordoned=cordoned, draining=draining))[0]
+
+    async def disconnect(self, node_id: str) -> bool:
+        return self.lives.pop(node_id, None) is not None
+
+    async def read(self, query: Callable[[Store], T]) -> T:
+        if self.read_error is not None:
+            raise self.read_error
+        return query(self.store)
+
+    def live(self, node_id: str) -> LiveNode | None:
+        return self.lives.get(node_id)
+
+    def progress(self, task_id: str) -> Progress | None:
+        return self.progresses.get(task_id)
+
+    def handles(self, name: str) -> bool:
+        return name in self.names
+
+    def health(self) -> Health:
+        return Health(
+            hub_id=self.store.hub_id,
+            version="0",
+            started_at=time.time() - 5,
+            degraded=self.degraded,
+            stopping=self.stopping,
+            sessions=len(self.lives),
+        )
+
+
+class HubUnderTest:
+    """The API on a port that the system picked, and a client for it."""
+
+    def __init__(self, path: Path, **settings: Any) -> None:
+        self.backend = StoreBackend(path)
+        self.tokens = TokenBook()
+        self.settings = HubSettings(http_port=0, **settings)
+        self.application = make_application(self.backend, self.settings, self.tokens)
+        self.server = HttpServer(self.application)
+
+    async def __aenter__(self) -> Self:
+        await self.server.start("127.0.0.1", 0)
+        self.client = aiohttp.ClientSession(f"http://127.0.0.1:{self.server.port}")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.backend.events.close()
+        await self.client.close()
+        await self.server.stop()
+        self.backend.store.close()
+
+    # --- as a client ------------------------------------------------------------------------------------------------
+
+    async def ask(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        """Send a request; give the status and the decoded body."""
+        async with self.client.request(method, path, **more) as answer:
+            return answer.status, await answer.json()
+
+    async def get(self, path: str, **more: Any) -> tuple[int, Any]:
+        return await self.ask("GET", path, **more)
+
+    async def post(self, path: str, **more: Any) -> tuple[int, Any]:
+        return await self.ask("POST", path, **more)
+
+    async def submit(self, name: str = "work", **more: Any) -> str:
+        status, body = await self.post("/v1/tasks", json={"name": name, **more})
+        assert status == 201, body
+        task_id: str = body["id"]
+        return task_id
+
+    # --- as a node ----------------------------------------------------------------------------------------------------
+
+    def register(self, node_id: str = "n1", *handlers: str, slots: int = 4, **labels: str) -> None:
+        registration = NodeRegistration(
+            name="", labels=labels, slots=slots, handlers=list(handlers or ("work",)), version="1"
+        )
+        self.backend.execute(
+            contract.RegisterNode(
+                node_id=node_id,
+                instance_id=f"{node_id}-i",
+                predecessors=(),
+                inventory=Inventory(),
+                session_id=f"{node_id}-s",
+                registration=registration,
+            )
+        )
+
+    def claim(self, node_id: str = "n1", *handlers: str, free: int = 100) -> list[str]:
+        """Start what is queued; give the ids."""
+        profile = NodeProfile(node_id=node_id, handlers=frozenset(handlers or ("work",)))
+        offer = Offer(profile=profile, instance_id=f"{node_id}-i", free=free)
+        (claimed,) = self.backend.execute(contract.Claim(offers=[offer]))
+        return [assignment.task_id for assignment in claimed.assignments]
+
+    def succeed(self, *task_ids: str, value: bytes = b"null", node_id: str = "n1") -> None:
+        self._record(
+            *(
+                contract.AttemptResult(
+                    task_id=task_id, attempt=1, node_id=node_id, outcome="succeeded", value=value, run_s=0.5
+                )
+                for task_id in task_ids
+            )
+        )
+
+    def fail(self, task_id: str, message: str = "no", node_id: str = "n1") -> None:
+        error = TaskError(kind="error", message=message, type="ValueError")
+        self._record(
+            contract.AttemptResult(task_id=task_id, attempt=1, node_id=node_id, outcome="failed", error=error)
+        )
+
+    def _record(self, *results: contract.AttemptResult) -> None:
+        self.backend.execute(contract.Record(results=results))
