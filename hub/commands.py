@@ -173,7 +173,12 @@ def _store_error(text: str) -> StartError:
 
 
 def _system_error(error: OSError) -> StartError:
+    import ssl  # noqa: PLC0415  # help needs none
+
     reason = error.strerror or str(error)
+    if isinstance(error, ssl.SSLError):
+        message = f"the files of --tls-cert, --tls-key or --client-ca cannot be used: {error.reason or reason}"
+        return StartError(message, "Give PEM files, and the key that belongs to the certificate.", EXIT_SETTINGS)
     if error.errno == errno.EADDRINUSE:
         return StartError(
             f"another process listens on {_address_of(error)}",
@@ -273,6 +278,7 @@ def token_list(*, as_json: bool, state: Path) -> None:
     """Show the tokens, without their secrets."""
     from hub.tokens import list_tokens  # noqa: PLC0415
 
+    _check_folder(state)
     views = _on_store(lambda: list_tokens(state))
     if as_json:
         click.echo(json.dumps({"tokens": [_document(view) for view in views]}, indent=2))
@@ -291,9 +297,19 @@ def token_revoke(token_id: str, *, state: Path) -> None:
     """End a token now, and the sessions that were opened with it."""
     from hub.tokens import revoke_token  # noqa: PLC0415
 
+    _check_folder(state)
     if not _on_store(lambda: revoke_token(state, token_id)):
         raise StartError(f"there is no token {token_id}", "See `moorline token list`.", EXIT_NOT_FOUND)
     click.echo(f"Token {token_id} is revoked.", err=True)
+
+
+def _check_folder(state: Path) -> None:
+    """Refuse a folder that no hub has: a mistyped one must not look like a hub without tokens."""
+    from hub.settings import DATABASE_NAME  # noqa: PLC0415
+
+    if not (state / DATABASE_NAME).is_file():
+        remedy = "Give the state folder of a hub that has run or has tokens with --state."
+        raise StartError(f"no hub keeps its state in {state}", remedy, EXIT_NOT_FOUND)
 
 
 def _on_store(action: Callable[[], T]) -> T:

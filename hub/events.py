@@ -68,7 +68,7 @@ def error_object(error: TaskError) -> ErrorObject:
     )
 
 
-class EventObject(Struct, frozen=True, kw_only=True):
+class EventObject(Struct, frozen=True, kw_only=True, gc=False):
     """The ``data`` of one event. Texts are empty where they do not apply; ``value`` is there where a task succeeded,
     ``error`` where an attempt failed, ``reason`` where a node left. `task.progress` and `task.log` carry no ``id``.
     """

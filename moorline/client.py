@@ -459,7 +459,8 @@ class Client:
         self, task: Task[..., Any] | str, items: Sequence[Any], offset: int
     ) -> tuple[Sequence[TaskHandle[Any]], Sequence[bytes]]:
         name, middle = _name_of(task), self._middle_of(task)
-        handles, lines = [], []
+        handles: list[TaskHandle[Any]] = []
+        lines: list[bytes] = []
         for number, item in enumerate(items, offset + 1):
             task_id = new_task_id()
             try:
@@ -467,7 +468,7 @@ class Client:
             except (BadArgumentsError, InvalidTaskError) as error:
                 error.add_note(f"in item {number}")
                 raise
-            handles.append(TaskHandle[Any](self, task_id, name, is_streamed=True))
+            handles.append(TaskHandle(self, task_id, name, is_streamed=True))
         for handle in handles:
             self._following.add(handle)
         return handles, lines

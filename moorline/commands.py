@@ -40,9 +40,9 @@ from moorline.presentation import (
     print_fields,
     print_json_line,
     print_table,
-    printable,
     say,
 )
+from moorline.words import printable
 
 if TYPE_CHECKING:
     from moorline.client import Client

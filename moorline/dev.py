@@ -155,6 +155,8 @@ class Supervisor:
         if self._stop.is_set():
             for child in self._children:
                 child.signal(signal.SIGKILL)
+        else:
+            self._tell("dev", f"ending: nodes finish what they run, {NODES_END_WITHIN_S:.0f} s at most; again: now")
         self._stop.set()
 
     async def _start(self) -> bool:
@@ -167,12 +169,12 @@ class Supervisor:
             stopped.cancel()
         if not self._ready.done():
             if not self._stop.is_set():
-                self._show("dev", _report(hub) or f"the hub was not ready within {READY_WITHIN_S:.0f} s")
+                self._tell("dev", _report(hub) or f"the hub was not ready within {READY_WITHIN_S:.0f} s")
             return False
         found = self._ready.result()
         for number in range(1, self._plan.nodes + 1):
             await self._add(f"dev-{number}", self._plan.node_command(number, found["nodes"]))
-        self._show("dev", f"hub at {found['http']}, {self._plan.nodes} nodes; Ctrl-C ends all of them")
+        self._tell("dev", f"hub at {found['http']}, {self._plan.nodes} nodes; Ctrl-C ends all of them")
         return True
 
     async def _add(self, name: str, command: Sequence[str]) -> Child:
@@ -183,10 +185,13 @@ class Supervisor:
     def _line(self, name: str, line: str) -> None:
         if name == "hub" and not self._ready.done() and (found := READY.search(line)):
             self._ready.set_result(found)
+        self._tell(name, line)
+
+    def _tell(self, name: str, line: str) -> None:
         try:
             self._show(name, line)
         except BrokenPipeError:
-            # Nobody looks any more.
+            # Nobody looks any more. What was started is ended all the same.
             self._stop.set()
 
     async def _watch(self) -> None:
@@ -200,7 +205,7 @@ class Supervisor:
                     return
                 for child in [child for child in alive if child.ended.done()]:
                     alive.remove(child)
-                    self._show("dev", f"{_report(child)}; the others go on" if alive else _report(child))
+                    self._tell("dev", f"{_report(child)}; the others go on" if alive else _report(child))
         finally:
             stopped.cancel()
 
@@ -210,6 +215,8 @@ class Supervisor:
             if not alive:
                 return
             for child in alive:
+                if number is signal.SIGKILL:
+                    self._tell("dev", f"{child.name} has not ended within {within_s:.0f} s and is killed")
                 child.signal(number)
             await asyncio.wait([child.ended for child in alive], timeout=patience_s)
 

@@ -13,8 +13,9 @@ from moorline.checks import Check, Target, Verdict, look_at_api, look_at_disk, l
 from moorline.configuration import ClientSettings, client_options
 from moorline.failures import ExitCode
 from moorline.parameters import NODE_ADDRESS
-from moorline.presentation import coloured, print_columns, print_document, printable, say
+from moorline.presentation import coloured, print_columns, print_document, say
 from moorline.version import installed_version
+from moorline.words import printable
 
 # The port of a hub for nodes, unless it was told another one.
 NODE_PORT = 8765

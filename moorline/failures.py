@@ -23,6 +23,7 @@ from moorline.errors import (
     TaskLost,
     UnauthorizedError,
 )
+from moorline.words import printable
 
 
 class ExitCode(IntEnum):
@@ -60,8 +61,9 @@ class CommandError(click.ClickException):
     """A command that ends with ``exit_code``: one line says what is wrong, the next what to do."""
 
     def __init__(self, message: str, *, remedy: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
-        super().__init__(message)
-        self.remedy = remedy
+        # Both may come from elsewhere: a handler's error can hold escape codes.
+        super().__init__(printable(message))
+        self.remedy = printable(remedy)
         self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class, and reads it from the instance
 
     def show(self, file: IO[str] | None = None) -> None:

@@ -7,18 +7,9 @@ from typing import Final
 
 import orjson
 
-from moorline.presentation import (
-    Cell,
-    Column,
-    Styled,
-    ago,
-    clock,
-    coloured,
-    duration,
-    moment,
-    pairs,
-)
+from moorline.presentation import Cell, Column, Styled, coloured
 from moorline.views import Event, Explanation, LogLine, NodeView, TaskView
+from moorline.words import ago, clock, duration, moment, pairs
 
 TASK_COLUMNS: Final = (
     Column(title="ID"),

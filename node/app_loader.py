@@ -1,7 +1,7 @@
 """Find the tasks that a node offers: import the apps that it was given, and collect what `@moorline.task` made.
 
 A user's code lives beside ours in one process, and some of our packages have common names. So its folder goes to the
-end of ``sys.path``, never before ours; and a module that would hide one of ours, or be hidden by it, is refused in words.
+end of ``sys.path``, never before ours; and a module that would hide one of ours, or be hidden by it, is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 from moorline.task import Task
-from node.errors import AppBrokenError, AppNameTakenError, AppNotFoundError, DuplicateTaskError, NoTasksError
+from node.errors import (
+    AppBrokenError,
+    AppNameTakenError,
+    AppNotFoundError,
+    DuplicateTaskError,
+    NoTasksError,
+    TooManyTasksError,
+)
+from protocol.limits import HANDLERS_MAX
 
 AnyTask: TypeAlias = Task[..., Any]
 
@@ -46,6 +54,10 @@ def load_apps(apps: Iterable[str]) -> dict[str, AnyTask]:
                     f"two tasks are named {task.name}: {_place(other)} and {_place(task)}; "
                     "give one of them another name with @task(name=...)"
                 )
+    if len(found) > HANDLERS_MAX:
+        raise TooManyTasksError(
+            f"the apps have {len(found)} tasks, and a node registers at most {HANDLERS_MAX}; use two nodes"
+        )
     return found
 
 

@@ -78,9 +78,6 @@ class Attempts:
     def __len__(self) -> int:
         return len(self._held)
 
-    def __contains__(self, key: AttemptKey) -> bool:
-        return key in self._held
-
     @property
     def keys(self) -> list[AttemptKey]:
         """All of them, in the order in which they were pushed."""

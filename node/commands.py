@@ -16,10 +16,12 @@ from typing import Any, Final
 
 import click
 
-from node.errors import AppBrokenError, NodeError, SettingsError
+from node.errors import AppBrokenError, NodeError, SettingsError, StateFolderLockedError
 
-# What cannot be started as it was asked for: settings, apps, the state folder.
+# Exit codes are those of docs/reference/cli.md. What cannot be started as it was asked for: settings, apps, a folder.
 EXIT_USAGE: Final = 2
+# Another process holds the state folder; it may be free the next time.
+EXIT_CONFLICT: Final = 6
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -82,8 +84,14 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     metavar="MODULE|FILE.py",
     help="Where tasks are: package.module, or a file. Repeatable.",
 )
-@click.option("--node-id", metavar="ID", default="", help="Who this node is, for good. Default: the host's name.")
-@click.option("--name", metavar="TEXT", default="", help="A name for people.")
+@click.option(
+    "--node-id",
+    metavar="ID",
+    default="",
+    show_default=False,
+    help="Who this node is, for good. Default: the host's name.",
+)
+@click.option("--name", metavar="TEXT", default="", show_default=False, help="A name for people.")
 @click.option(
     "--label",
     "label",
@@ -161,5 +169,5 @@ def node(ctx: click.Context, /, *, log_level: str, **options: Any) -> None:
         code = EXIT_USAGE
     except NodeError as error:
         click.echo(f"Error: {error}", err=True)
-        code = EXIT_USAGE
+        code = EXIT_CONFLICT if isinstance(error, StateFolderLockedError) else EXIT_USAGE
     ctx.exit(code)

@@ -57,7 +57,7 @@ def timed_out(timeout_s: float) -> Conclusion:
 
 
 def raised(error: BaseException, ours: str) -> Conclusion:
-    """Conclude with what the handler raised. Frames in the file ``ours`` that lead there are not the user's: left out."""
+    """Conclude with what the handler raised. The frames in the file ``ours`` that led there are left out."""
     return Conclusion(
         "failed",
         error=TaskError(

@@ -198,7 +198,7 @@ def explain(error: Exception) -> DialError:
             remedy = "give the authority that signed it with --ca, or have the hub's certificate renewed"
             return DialError(f"the hub's certificate is not trusted ({error.verify_message})", remedy)
         case ssl.SSLError():
-            return DialError(f"TLS failed ({error.reason or error})", "check that the hub serves wss:// on this port")
+            return DialError(f"TLS failed ({error})", "check that the hub serves wss:// on this port")
         case TimeoutError():
             return DialError(f"no answer within {OPEN_WITHIN_S:.0f} s")
         case ConnectionRefusedError():

@@ -157,11 +157,6 @@ class NodeCore:
         return self._attempts.slots_in_use
 
     @property
-    def results_waiting(self) -> int:
-        """How many results wait for an ack."""
-        return len(self._deliveries)
-
-    @property
     def counters(self) -> Counters:
         """What was counted since this instance began."""
         return Counters(run_s=self._run_s, **self._counts)
@@ -532,7 +527,7 @@ class NodeCore:
 
     def _flush(self, now_s: float) -> list[Effect]:
         if self._flush_until_s is None:
-            self._flush_until_s = now_s + FLUSH_WITHIN_S
+            self._flush_until_s = now_s + (FLUSH_WITHIN_S if self._stop_until_s is None else STOP_WITHIN_S)
         if now_s < self._flush_until_s:
             return []
         count = len(self._deliveries)

@@ -65,6 +65,10 @@ class DuplicateTaskError(AppError):
     """Two different tasks have one name; give one of them another ``name=``."""
 
 
+class TooManyTasksError(AppError):
+    """The apps have more tasks than a node may register; give some of them to another node."""
+
+
 class OutboxError(NodeError):
     """The outbox cannot be opened."""
 

@@ -1,11 +1,11 @@
-"""Runs handlers: `async def` on an event loop of their own, plain functions in threads, isolated ones in child processes.
+"""Runs handlers: `async def` on an event loop of their own, functions in threads, isolated ones in child processes.
 
-No handler ever runs on the session's thread, so one that blocks for a minute costs the session nothing. What each kind can
-promise differs, and so does what a timeout, a cancel or a lease that ran out does to it:
+No handler ever runs on the session's thread, so one that blocks for a minute costs the session nothing. What each kind
+can promise differs, and so does what a timeout, a cancel or a lease that ran out does to it:
 
 - `async def`: its asyncio task is cancelled at its next await.
-- a plain function: nothing can stop it. `ctx.cancelled` turns true, and its attempt ends when it returns; its slot is kept
-  until then, or two attempts of a task could overlap. A function that must be stoppable declares ``isolation="process"``.
+- a plain function: nothing can stop it. `ctx.cancelled` turns true, and its attempt ends when it returns; its slot is
+  kept until then, or two attempts of a task could overlap. One that must be stoppable declares ``isolation="process"``.
 - a process: it is killed at once, with its process group.
 
 Whatever the reason, an attempt's end is told once, when its handler has truly ended.
@@ -27,9 +27,7 @@ from typing import Any, Final
 
 import anyio
 import anyio.to_process
-import orjson
 
-from moorline.binding import BadArgumentsError, bind
 from moorline.context import Context
 from node.app_loader import AnyTask
 from node.clock import steady_s
@@ -38,7 +36,7 @@ from node.effects import Ended
 from node.event_loops import new_event_loop
 from node.mailbox import Mailbox
 from node.process_reports import Message, ReportReceiver
-from node.process_worker import Job, Work, work
+from node.process_worker import Job, Work, arguments_of, work
 from node.reports import Reports
 from node.truth import Truth
 from protocol.frames import AttemptKey, Task
@@ -236,17 +234,7 @@ class Executor:
         """Make the arguments of a handler, or say why there are none. The handler's time counts from here."""
         if run.task.timeout_s is not None:
             run.deadline_s = time.monotonic() + run.task.timeout_s
-        try:
-            payload = orjson.loads(memoryview(run.task.payload))
-            if not isinstance(payload, dict):
-                return failed(
-                    "bad_arguments", f"the payload is not an object; the handler is {run.handler.signature_text}"
-                )
-            return bind(run.handler, payload, self._context(run))
-        except BadArgumentsError as error:
-            return failed("bad_arguments", str(error))
-        except orjson.JSONDecodeError as error:
-            return failed("bad_arguments", f"the payload is not JSON: {error}")
+        return arguments_of(run.handler, bytes(run.task.payload), self._context(run))
 
     # --- plain functions, in threads --------------------------------------------------------------------------------
 
@@ -404,7 +392,7 @@ class Executor:
                     os.killpg(run.pid, signal.SIGKILL)
 
     def _forget_child(self, run: Run) -> None:
-        """Note that the child may serve others now. Comes before any other attempt can be given to it: the handlers' loop
+        """Note that the child may serve others now. No other attempt can have been given to it yet: the handlers' loop
         has not turned since it answered.
         """
         with self._pid_lock:
@@ -446,8 +434,8 @@ def _ended(key: AttemptKey, conclusion: Conclusion, started_s: float | None, end
 
 
 def _cancel(run: Run) -> None:
-    """Cancel a handler's asyncio task. One that has not begun will see that it is stopped: to cancel it now would end it
-    before it can say so. On the handlers' loop.
+    """Cancel a handler's asyncio task. One that has not begun will see that it is stopped: to cancel it now would end
+    it before it can say so. On the handlers' loop.
     """
     if run.work is not None and run.started_s is not None:
         run.work.cancel()

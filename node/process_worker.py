@@ -1,12 +1,13 @@
 """What runs in a child process: one handler at a time, in a worker of `anyio.to_process`.
 
-A child must not outlive its node, or its attempt could go on while the hub has it run again elsewhere. So it leads a process
-group of its own, which the node kills as a whole; the kernel kills the child when the node's thread that started it ends;
-and a watchdog that sees another parent kills the group. What a child started in a session of its own is out of reach:
-a supervisor's control group has to take care of that.
+A child must not outlive its node, or its attempt could go on while the hub has it run again elsewhere. So it leads a
+process group of its own, which the node kills as a whole; the kernel kills the child when the node's thread that
+started it ends; and where the kernel cannot, a watchdog that sees another parent kills the group. What a handler has
+started is out of the kernel's reach when the node is killed: a supervisor's control group has to take care of that.
 
-The worker talks to its node through descriptors 0 and 1. They are taken away while user code runs, or a program that it
-starts would read the next order, or write into the answer. What handlers print goes nowhere: `ctx.logger` goes to the hub.
+The worker talks to its node through descriptors 0 and 1. They are taken away while user code runs, or a program that
+it starts would read the next order, or write into the answer. What such handlers print goes nowhere; what they give to
+`ctx.logger` goes to the hub.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -28,9 +29,10 @@ from moorline.binding import BadArgumentsError, bind
 from moorline.context import Context
 from node.app_loader import AnyTask, load_apps
 from node.clock import steady_s
-from node.conclusions import Conclusion, failed, raised, succeeded
+from node.conclusions import Conclusion, clean, failed, raised, succeeded
 from node.errors import AppError
 from node.process_reports import ReportSender
+from protocol.limits import LOG_LINE_CHARACTERS_MAX, MESSAGE_CHARACTERS_MAX
 
 # How soon an orphan is noticed where the kernel does not tell.
 WATCH_EVERY_S: Final = 1.0
@@ -81,10 +83,9 @@ def _run(job: Job, sender: ReportSender) -> Work:
     except AppError as error:
         return Work(failed("crashed", f"the process of the task could not load it: {error}"), None, steady_s())
     deadline_s = None if job.timeout_s is None else time.monotonic() + job.timeout_s
-    try:
-        arguments = bind(task, orjson.loads(job.payload), _context(job, sender, deadline_s))
-    except BadArgumentsError as error:
-        return Work(failed("bad_arguments", str(error)), None, steady_s())
+    arguments = arguments_of(task, job.payload, _context(job, sender, deadline_s))
+    if isinstance(arguments, Conclusion):
+        return Work(arguments, None, steady_s())
     sender.send(("begun", job.task_id, job.attempt))
     started_s = steady_s()
     try:
@@ -95,12 +96,25 @@ def _run(job: Job, sender: ReportSender) -> Work:
     return Work(succeeded(value, job.result_bytes_max), started_s, ended_s)
 
 
+def arguments_of(handler: AnyTask, payload: bytes, context: Context) -> dict[str, Any] | Conclusion:
+    """Make the arguments of a handler from a payload, or say why there are none."""
+    try:
+        named = orjson.loads(payload)
+        if not isinstance(named, dict):
+            return failed("bad_arguments", f"the payload is not an object; the handler is {handler.signature_text}")
+        return bind(handler, named, context)
+    except BadArgumentsError as error:
+        return failed("bad_arguments", str(error))
+    except orjson.JSONDecodeError as error:
+        return failed("bad_arguments", f"the payload is not JSON: {error}")
+
+
 def _context(job: Job, sender: ReportSender, deadline_s: float | None) -> Context:
     def tell_progress(done: float, total: float | None, message: str) -> None:
-        sender.offer(("progress", job.task_id, job.attempt, done, total, message))
+        sender.offer(("progress", job.task_id, job.attempt, done, total, clean(message, MESSAGE_CHARACTERS_MAX)))
 
     def tell_log(level: str, message: str) -> None:
-        sender.offer(("log", job.task_id, job.attempt, level, message))
+        sender.offer(("log", job.task_id, job.attempt, level, clean(message, LOG_LINE_CHARACTERS_MAX)))
 
     def is_late() -> bool:
         # There is nothing else to see here: a cancelled child is killed.

@@ -51,7 +51,8 @@ class NodeService:
         """
         if self._thread is not None:
             return
-        # Apps first, in the caller's thread: user code may expect the main one, and nothing is to be undone if it fails.
+        # Apps first, in the caller's thread: user code may expect the main one, and nothing is to be undone if it fails
+        # here.
         tasks = load_apps(self._settings.apps)
         dialer = _dialer(self._settings)
         folder = StateFolder(self._settings.resolved_state)

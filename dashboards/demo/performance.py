@@ -139,7 +139,7 @@ class _Performance:
         self._ended_at_kill = self._stage.ended()
         self._stage.hub = "dead"
         self._stage.await_connects(self._fleet.nodes)
-        self._stage.happen(f"hub killed (SIGKILL) while {running} tasks ran", "bad")
+        self._stage.happen(f"hub killed (SIGKILL) while {_tasks(running)} ran", "bad")
 
     async def _start_hub(self) -> None:
         self._stage.hub = "starting"
@@ -149,7 +149,7 @@ class _Performance:
         away_s = self._hub_ready_s - self._hub_killed_s
         self._stage.read_truth()
         ended = self._stage.ended() - self._ended_at_kill
-        self._stage.happen(f"hub back after {away_s:.1f} s; {ended} tasks were finished without it", "good")
+        self._stage.happen(f"hub back after {away_s:.1f} s; {_tasks(ended)} finished without it", "good")
 
     async def _kill_node(self) -> None:
         victim = self._stage.victim
@@ -159,7 +159,7 @@ class _Performance:
         self._node_kills += 1
         self._stage.note_death(victim, dead_at)
         self._stage.await_connects([victim])
-        self._stage.happen(f"{victim} killed (SIGKILL) with the {running} tasks that it ran", "bad")
+        self._stage.happen(f"{victim} killed (SIGKILL) with {_tasks(running)} on it", "bad")
 
     def _note_return(self) -> None:
         count = len(self._fleet.nodes)
@@ -228,3 +228,7 @@ class _Performance:
             self._stage.happen(sentence, "bad")
         if len(sentences) > PROBLEMS_SHOWN_MAX:
             self._stage.happen(f"and {len(sentences) - PROBLEMS_SHOWN_MAX} more", "bad")
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"

@@ -39,7 +39,7 @@ AT_MAX: Final = 1e11
 Time = float | Annotated[datetime, Meta(tz=True)] | None
 
 
-class TaskRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TaskRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """A task to submit, as most clients write it: times as numbers."""
 
     id: Identifier | UnsetType = UNSET
@@ -91,7 +91,7 @@ class TaskDecoder:
         Raises:
             ApiError: it is not a task, or not a valid one.
         """
-        return self._checked(_decode(text), "")
+        return self._checked(_decode(text))
 
     def batch(self, text: bytes) -> list[NewTask]:
         """Give the tasks of a body with one on each line (NDJSON); empty lines are skipped.
@@ -102,40 +102,32 @@ class TaskDecoder:
         lines = text.count(b"\n") + (not text.endswith(b"\n"))
         if lines > TASKS_MAX:
             raise TooManyTasksError(f"the batch has {lines} lines", f"at most {TASKS_MAX} in one request")
-        try:
-            requests = _plain.decode_lines(text)
-            return [self._checked(request, "") for request in requests]
-        except (*_REFUSALS, InvalidTaskError, InvalidOptionError, MalformedJsonError, PayloadTooLargeError):
-            return self._by_line(text)
-
-    def _by_line(self, text: bytes) -> list[NewTask]:
-        """Decode each line by itself: some carry times as text, or one is wrong and must be named."""
         tasks = []
+        # Line by line: the decoder's own way takes several tasks on one line, which no limit on lines would see.
         for number, line in enumerate(text.split(b"\n"), start=1):
             if line.strip():
-                where = f"line {number}"
-                tasks.append(self._checked(_decode(line, where), where))
+                tasks.append(self._checked(_decode(line, number), number))
         return tasks
 
-    def _checked(self, request: TaskRequest, where: str) -> NewTask:
+    def _checked(self, request: TaskRequest, line: int = 0) -> NewTask:
         payload = b"{}" if isinstance(request.payload, UnsetType) else bytes(request.payload)
         if len(payload) > self._payload_bytes_max:
             message = f"payload has {len(payload)} bytes"
             remedy = f"at most {self._payload_bytes_max}; keep larger things in a store of files and pass their address"
-            raise PayloadTooLargeError(message, remedy, where=where)
+            raise PayloadTooLargeError(message, remedy, where=_where(line))
         problem = check_json(payload)
         if problem is not None:
             message = f"payload is not valid: {problem}"
-            raise MalformedJsonError(message, "a JSON object of the handler's named parameters", where=where)
+            raise MalformedJsonError(message, "a JSON object of the handler's named parameters", where=_where(line))
         if not payload.startswith(b"{"):
             shown = payload[:40].decode("utf-8", "ignore")
             message = f"payload is {shown}"
-            raise InvalidTaskError(message, "a JSON object of the handler's named parameters", where=where)
+            raise InvalidTaskError(message, "a JSON object of the handler's named parameters", where=_where(line))
         options = request.options
         if options.not_before is not None:
-            _check_time("not_before", options.not_before, where)
+            _check_time("not_before", options.not_before, line)
         if options.deadline is not None:
-            _check_time("deadline", options.deadline, where)
+            _check_time("deadline", options.deadline, line)
         return NewTask(
             task_id=self._new_id() if isinstance(request.id, UnsetType) else request.id,
             name=request.name,
@@ -144,7 +136,7 @@ class TaskDecoder:
         )
 
 
-def _decode(text: bytes, where: str = "") -> TaskRequest:
+def _decode(text: bytes, line: int = 0) -> TaskRequest:
     try:
         return _plain.decode(text)
     except _REFUSALS:
@@ -152,7 +144,7 @@ def _decode(text: bytes, where: str = "") -> TaskRequest:
     try:
         timed = _timed.decode(text)
     except _REFUSALS as error:
-        raise _faults.fault(text, error, where) from None
+        raise _faults.fault(text, error, _where(line)) from None
     return TaskRequest(id=timed.id, name=timed.name, payload=timed.payload, options=_plain_options(timed.options))
 
 
@@ -167,6 +159,10 @@ def _seconds(at: Time) -> float | None:
     return at.timestamp() if isinstance(at, datetime) else at
 
 
-def _check_time(name: str, at: float, where: str) -> None:
+def _check_time(name: str, at: float, line: int) -> None:
     if not 0 <= at <= AT_MAX:
-        raise InvalidOptionError(f"options.{name} is {at:.12g}", TIME_WORDS, where=where)
+        raise InvalidOptionError(f"options.{name} is {at:.12g}", TIME_WORDS, where=_where(line))
+
+
+def _where(line: int) -> str:
+    return f"line {line}" if line else ""

@@ -83,6 +83,11 @@ async def stream_events(api: Api, request: web.Request) -> web.StreamResponse:
     except ConnectionError:
         # The reader is gone; there is nobody to be told.
         logger.debug("an event stream's reader left")
+    except Exception:
+        if not response.prepared:
+            raise
+        # The edge of a stream that has begun: no other answer can be given any more. The reader comes back.
+        logger.exception("an event stream broke")
     finally:
         subscription.close()
     return response
@@ -109,46 +114,55 @@ class _Stream:
 
     async def run(self, last_id: int, resume_behind: int | None) -> None:
         """Send events until somebody ends the stream."""
-        subscription = self._subscription
         try:
             await self._open(last_id, resume_behind)
-            while subscription.end is None:
-                if piece := subscription.take():
-                    await self._send(piece)
-                elif not subscription.is_following:
-                    await self._catch_up()
-                elif not await subscription.wait(KEEPALIVE_S):
-                    await self._send(_KEEPALIVE)
-            if subscription.end is STOPPING:
-                await self._send(subscription.take())
-            await self._send(end_message(subscription.end))
+            await self._send(end_message(await self._follow()))
         except TimeoutError:
             await self._cut_off()
-        except StoreUnavailableError as error:
-            logger.warning("an event stream ends: %s", error)
-            await self._send(end_message(UNREADABLE))
 
     async def _open(self, last_id: int, resume_behind: int | None) -> None:
         subscription = self._subscription
-        # What the feed has published since `last_id` was asked for counts as seen only if nobody resumes.
-        subscription.position = max(last_id, self._backend.events.last_id) if resume_behind is None else resume_behind
         if resume_behind is None:
-            last_id = subscription.position
+            # From this very moment on: what was published since `last_id` was asked for came before the stream.
+            last_id = max(last_id, self._backend.events.last_id)
             subscription.follow(last_id)
+        else:
+            subscription.position = resume_behind
         hello = Hello(id=last_id, hub_id=self._backend.health().hub_id)
         await self._send(b"event: hello\nid: %d\ndata: %b\n\n" % (subscription.position, _encode(hello)))
 
-    async def _catch_up(self) -> None:
-        """Read one page behind the position; follow the feed if nothing lies in between any more."""
+    async def _follow(self) -> StreamEnd:
+        """Send events in order, from the store or the feed; give why the hub ends the stream."""
+        subscription = self._subscription
+        while subscription.end is None:
+            if piece := subscription.take():
+                await self._send(piece)
+            elif subscription.is_following:
+                if not await subscription.wait(KEEPALIVE_S):
+                    await self._send(_KEEPALIVE)
+            elif not await self._catch_up():
+                return UNREADABLE
+        if subscription.end is STOPPING:
+            await self._send(subscription.take())
+        return subscription.end
+
+    async def _catch_up(self) -> bool:
+        """Read one page behind the position, and follow the feed if nothing lies in between any more; False: the store
+        cannot be read.
+        """
         subscription = self._subscription
         position = subscription.position
-        page = await self._backend.read(lambda store: read_page(store, position, subscription.wanted))
-        if page.piece:
-            await self._send(page.piece)
+        try:
+            page = await self._backend.read(lambda store: read_page(store, position, subscription.wanted))
+        except StoreUnavailableError as error:
+            logger.warning("an event stream ends: %s", error)
+            return False
+        await self._send(page.piece)
         if page.position >= max(page.last_id, self._backend.events.last_id):
             subscription.follow(page.position)
         else:
             subscription.position = page.position
+        return True
 
     async def _send(self, piece: bytes) -> None:
         """Send bytes. Raises TimeoutError if they do not leave in time, ConnectionError if the reader is gone."""

@@ -23,6 +23,9 @@ from protocol.limits import IDENTIFIER_PATTERN, LABEL_CHARACTERS_MAX, NAME_CHARA
 TASKS_PER_PAGE: Final = 50
 TASKS_PER_PAGE_MAX: Final = 1_000
 
+# So many ids of 26 characters fit the longest line of a request (hub/http/server.py).
+IDS_MAX: Final = 500
+
 # Long enough that waiting costs little, short enough for the proxies on the way (60 s by default in most).
 WAIT_S_MAX: Final = 60.0
 
@@ -72,7 +75,7 @@ TASK_LIST: Final = (
     Parameter(
         name="id",
         schema={"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@,-]*$"},
-        about=f"Tasks with these ids, separated by commas; at most {TASKS_PER_PAGE_MAX}.",
+        about=f"Tasks with these ids, separated by commas; at most {IDS_MAX}.",
     ),
     Parameter(
         name="limit",
@@ -186,8 +189,8 @@ def _words(name: str, text: str, allowed: Collection[str]) -> list[str]:
 
 def _identifiers(name: str, text: str) -> list[str]:
     found = [word for word in text.split(",") if word]
-    if len(found) > TASKS_PER_PAGE_MAX:
-        raise InvalidQueryError(f"{name} names {len(found)} tasks", f"at most {TASKS_PER_PAGE_MAX} at once")
+    if len(found) > IDS_MAX:
+        raise InvalidQueryError(f"{name} names {len(found)} tasks", f"at most {IDS_MAX} at once")
     for word in found:
         if not is_identifier(word):
             raise InvalidQueryError(f"{name} is {_shown(word)}", IDENTIFIER_WORDS)

@@ -1,15 +1,23 @@
-"""The server under the application: it bounds connections and the time that a silent one may stay."""
+"""The server under the application: it bounds connections, and the time that a silent one may stay.
+
+What is no HTTP is answered here, in the shape of every other error, and does not fill the log: anybody can send it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
+from aiohttp.web_request import BaseRequest
 
+from hub.http.answers import error_answer
 from hub.http.bodies import JSON
-from hub.http.errors import TooManyConnectionsError
+from hub.http.errors import InternalError, MalformedRequestError, TooManyConnectionsError
+
+logger = logging.getLogger(__name__)
 
 # Connections of clients at once: what the application takes in requests, and some idle ones.
 CONNECTIONS_MAX: Final = 10_000
@@ -23,7 +31,7 @@ BACKLOG: Final = 1024
 # How long requests under way may take when the hub stops: each is a commit away from its answer.
 STOP_WITHIN_S: Final = 1.0
 
-# Of one request: the longest line, the longest header field, and how many.
+# Of one request: the longest line, which may list 500 task ids; the longest header field, and how many.
 LINE_BYTES_MAX: Final = 16 * 1024
 FIELD_BYTES_MAX: Final = 8 * 1024
 HEADERS_MAX: Final = 64
@@ -33,16 +41,7 @@ class HttpServer:
     """One application on one address. `start` returns when it accepts, `stop` when all is closed; twice is harmless."""
 
     def __init__(self, application: web.Application, *, connections_max: int = CONNECTIONS_MAX) -> None:
-        self._runner = web.AppRunner(
-            application,
-            access_log=None,
-            handle_signals=False,
-            shutdown_timeout=STOP_WITHIN_S,
-            keepalive_timeout=IDLE_S,
-            max_line_size=LINE_BYTES_MAX,
-            max_field_size=FIELD_BYTES_MAX,
-            max_headers=HEADERS_MAX,
-        )
+        self._runner = web.AppRunner(application, handle_signals=False, shutdown_timeout=STOP_WITHIN_S)
         self._connections_max = connections_max
         self._server: asyncio.Server | None = None
 
@@ -55,7 +54,8 @@ class HttpServer:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        assert self._server is not None, "not started"
+        if self._server is None:
+            raise RuntimeError("the server listens on no port before `start`")
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -70,7 +70,47 @@ class HttpServer:
         server = self._runner.server
         if server is None or len(server.connections) >= self._connections_max:
             return _Refusal(self._connections_max)
-        return server()
+        return _Connection(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # None turns it off; the annotation forgets that
+            keepalive_timeout=IDLE_S,
+            max_line_size=LINE_BYTES_MAX,
+            max_field_size=FIELD_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+            # Compressed bodies are refused by the handlers; unpacking them first would be the attack.
+            auto_decompress=False,
+        )
+
+
+class _Connection(web.RequestHandler):
+    """A connection of a client."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer to what is no HTTP, or to a handler that could not be answered for."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of the answer is sent already")
+        self.keep_alive(val=False)
+        if status < 500:
+            problem = " ".join((message or str(exc) or "it cannot be understood").split())[:200]
+            answer = error_answer(MalformedRequestError(f"the request is refused: {problem}", "HTTP/1.1 (RFC 9112)"))
+        else:
+            logger.error("a request of %s failed", request.remote, exc_info=exc)
+            answer = error_answer(InternalError("an error of the hub", "report it with what the hub's log says"))
+        answer.force_close()
+        return answer
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Note in a line why a connection was dropped: handlers log their own errors."""
+        logger.info("a connection is dropped: %s %r", args[0] if args else "", kw.get("exc_info"))
 
 
 class _Refusal(asyncio.Protocol):
@@ -81,9 +121,10 @@ class _Refusal(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Answer before anything is asked."""
-        assert isinstance(transport, asyncio.Transport)
         message = f"{self._connections_max} connections are open, the most that this hub takes"
-        transport.write(refusal(TooManyConnectionsError(message, "close idle ones, or come back in a second")))
+        error = TooManyConnectionsError(message, "close idle ones, or come back in a second")
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.write(refusal(error))
         transport.close()
 
 

@@ -14,7 +14,7 @@ from protocol.frames import Progress
 # --- tasks ----------------------------------------------------------------------------------------------------------
 
 
-class AcceptedTask(Struct, frozen=True, kw_only=True):
+class AcceptedTask(Struct, frozen=True, kw_only=True, gc=False):
     """A submitted task. ``existing``: a task with this id or idempotency key was there before; this is that one."""
 
     id: str

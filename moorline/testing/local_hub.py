@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from moorline.context import Context
+from moorline.errors import DeclarationError
 from moorline.options import Options, Retry
 from moorline.task import Task
 from moorline.task_ids import new_task_id
@@ -92,7 +93,7 @@ class StoredEvent(Struct, frozen=True, kw_only=True):
     error: Problem | UnsetType = UNSET
     value: Raw | UnsetType = UNSET
     done: float | UnsetType = UNSET
-    total: float | None | UnsetType = UNSET
+    total: float | UnsetType | None = UNSET
     level: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
 
@@ -409,7 +410,7 @@ def _options_of(task: NewTask, number: int) -> Options:
         if "retry" in said:
             said["retry"] = Retry(**said["retry"])
         return Options().changed(**said)
-    except Exception as error:
+    except (DeclarationError, TypeError) as error:
         raise Refusal(400, "invalid_option", str(error), where=f"line {number}") from error
 
 

@@ -31,7 +31,7 @@ def data(piece: bytes) -> list[dict[str, Any]]:
     return [json.loads(line[6:]) for line in piece.split(b"\n") if line.startswith(b"data: ")]
 
 
-# --- messages -----------------------------------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------------------------
 
 
 def test_a_message_has_every_field_and_the_value_as_it_was() -> None:
@@ -39,8 +39,17 @@ def test_a_message_has_every_field_and_the_value_as_it_was() -> None:
     assert message.endswith(b',"value":{"x": 1.10}}\n\n')
     assert data(message) == [
         {
-            **{"id": 7, "at": 1.0, "kind": "task.succeeded", "task_id": "t7", "name": "work", "state": "succeeded"},
-            **{"attempt": 2, "node_id": "n", "origin": "me", "group": "g", "value": {"x": 1.1}},
+            "id": 7,
+            "at": 1.0,
+            "kind": "task.succeeded",
+            "task_id": "t7",
+            "name": "work",
+            "state": "succeeded",
+            "attempt": 2,
+            "node_id": "n",
+            "origin": "me",
+            "group": "g",
+            "value": {"x": 1.1},
         }
     ]
 
@@ -64,7 +73,7 @@ def test_an_error_is_told_whole() -> None:
     assert data(message)[0]["reason"] == "because"
 
 
-# --- filters ------------------------------------------------------------------------------------------------------------
+# --- filters --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -129,7 +138,7 @@ async def test_an_event_is_encoded_once_for_all(monkeypatch: pytest.MonkeyPatch)
     assert all(ids(subscription.take()) == [1] for subscription in subscriptions)
 
 
-# --- following ----------------------------------------------------------------------------------------------------------
+# --- following ------------------------------------------------------------------------------------------------------
 
 
 async def test_what_was_seen_before_does_not_come_again() -> None:
@@ -210,7 +219,7 @@ async def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     feed.watch("t").close()
 
 
-# --- what is only live --------------------------------------------------------------------------------------------------
+# --- what is only live ----------------------------------------------------------------------------------------------
 
 
 async def test_progress_and_logs_carry_no_id_and_follow_the_filters_of_their_task() -> None:
@@ -272,7 +281,7 @@ async def test_nothing_is_remembered_of_tasks_that_run_no_more() -> None:
     assert feed._running == {}
 
 
-# --- waiting for one task -----------------------------------------------------------------------------------------------
+# --- waiting for one task -------------------------------------------------------------------------------------------
 
 
 async def test_a_watch_ends_with_the_outcome_and_with_nothing_before() -> None:
@@ -287,7 +296,7 @@ async def test_a_watch_ends_with_the_outcome_and_with_nothing_before() -> None:
     assert feed._watches == {}
 
 
-# --- ending -------------------------------------------------------------------------------------------------------------
+# --- ending ---------------------------------------------------------------------------------------------------------
 
 
 async def test_streams_of_a_revoked_token_end() -> None:

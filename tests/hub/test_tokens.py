@@ -18,7 +18,7 @@ def row(token_id: str = "t", secret: str = "s", **more: object) -> TokenRow:
     return TokenRow(token_id=token_id, name="", digest=digest_of(secret), created_at=0.0, **values)
 
 
-# --- as people make them ------------------------------------------------------------------------------------------------
+# --- as people make them --------------------------------------------------------------------------------------------
 
 
 def test_a_secret_has_256_bits_and_is_stored_nowhere(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_value_that_no_token_can_have_is_refused(tmp_path: Path, wrong: dict[s
     assert not (tmp_path / DATABASE_NAME).exists()
 
 
-# --- as the hub asks for them -------------------------------------------------------------------------------------------
+# --- as the hub asks for them ---------------------------------------------------------------------------------------
 
 
 def test_an_unknown_secret_is_no_grant() -> None:

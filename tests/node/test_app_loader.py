@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from node.app_loader import load_apps
-from node.errors import AppBrokenError, AppNameTakenError, AppNotFoundError, DuplicateTaskError, NoTasksError
+from node.errors import (
+    AppBrokenError,
+    AppNameTakenError,
+    AppNotFoundError,
+    DuplicateTaskError,
+    NoTasksError,
+    TooManyTasksError,
+)
 
 Write = Callable[[str, str], Path]
 numbers = itertools.count()
@@ -130,3 +137,11 @@ def test_an_app_that_cannot_be_imported_keeps_its_cause(write: Write, text: str)
         with pytest.raises(AppBrokenError, match="cannot be imported") as caught:
             load_apps([app])
         assert isinstance(caught.value.__cause__, Exception)
+
+
+def test_more_tasks_than_a_node_may_register_are_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.app_loader.HANDLERS_MAX", 0)
+    name = fresh()
+    write(f"{name}.py", ADD)
+    with pytest.raises(TooManyTasksError, match="at most 0"):
+        load_apps([name])

@@ -15,6 +15,7 @@ import trustme
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidProxy
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from node import connection as module
 from node.connection import NOT_A_HUB, Connection, Dialer, explain
@@ -136,16 +137,18 @@ async def test_a_frame_that_cannot_be_sent_ends_the_connection(caplog: pytest.Lo
 async def test_a_hub_that_does_not_read_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SEND_WITHIN_S", 0.05)
 
+    has_been_dropped = asyncio.Event()
+
     async def sit(_: ServerConnection) -> None:
-        await asyncio.get_running_loop().create_future()
+        await has_been_dropped.wait()
 
     async with serve(
         sit,
         "127.0.0.1",
         0,
-        subprotocols=[SUBPROTOCOL],
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
         max_queue=1,
-        close_timeout=0.1,  # type: ignore[list-item]
+        close_timeout=0.1,
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         connection = await Dialer().dial(f"ws://127.0.0.1:{port}")
@@ -153,6 +156,7 @@ async def test_a_hub_that_does_not_read_loses_its_connection(monkeypatch: pytest
         with pytest.raises(ConnectionLostError):
             await connection.receive()
         await connection.close(1000, "")
+        has_been_dropped.set()
 
 
 async def test_a_refused_token_is_fatal_and_says_what_to_do() -> None:
@@ -203,19 +207,29 @@ async def test_a_websocket_server_of_another_kind_is_named_as_such() -> None:
         assert NOT_A_HUB in str(await problem_of(hub.url))
 
 
+class Mumbler(asyncio.Protocol):
+    """Says something to whoever connects, or nothing at all."""
+
+    def __init__(self, says: bytes | None) -> None:
+        self.says = says
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        if self.says is not None:
+            transport.write(self.says)
+            transport.close()
+
+
 @contextlib.asynccontextmanager
 async def listening(says: bytes | None) -> AsyncIterator[str]:
-    """A TCP server that says something, or nothing at all."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if says is not None:
-            writer.write(says)
-            writer.close()
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    """A TCP server that is not a hub."""
+    mumbler = Mumbler(says)
+    async with await asyncio.get_running_loop().create_server(lambda: mumbler, "127.0.0.1", 0) as server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        if mumbler.transport is not None:
+            mumbler.transport.abort()
 
 
 @pytest.mark.parametrize("says", [b"SSH-2.0-OpenSSH_9.6\r\n", b"", b"\x00\x01\x02"])
@@ -244,7 +258,7 @@ def test_other_errors_are_said_in_words() -> None:
     assert str(explain(ValueError("x"))) == "ValueError: x"
 
 
-# --- TLS ----------------------------------------------------------------------------------------------------------------
+# --- TLS ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -263,7 +277,7 @@ async def secured(authority: trustme.CA) -> AsyncIterator[str]:
     async def serve_one(socket: ServerConnection) -> None:
         await socket.wait_closed()
 
-    async with serve(serve_one, "127.0.0.1", 0, ssl=context, subprotocols=[SUBPROTOCOL]) as server:  # type: ignore[list-item]
+    async with serve(serve_one, "127.0.0.1", 0, ssl=context, subprotocols=[Subprotocol(SUBPROTOCOL)]) as server:
         yield f"wss://localhost:{next(iter(server.sockets)).getsockname()[1]}"
 
 

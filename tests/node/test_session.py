@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http
+import importlib.metadata
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from websockets.http11 import Request, Response
 
 from node import core
 from node.errors import AppNotFoundError, OutboxError, StateFolderLockedError
-from node.service import NodeService
+from node.service import NodeService, _version
 from node.session import Session
 from node.settings import NodeSettings
 from protocol import frames
@@ -24,6 +25,14 @@ from tests.node import handlers
 from tests.node.fake_hub import PATIENCE_S, FakeHub, Peer, task
 
 Start = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def short_farewells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hubs of these tests often do not answer what a node says as it leaves."""
+    monkeypatch.setattr(core, "STOP_WITHIN_S", 0.5)
+    monkeypatch.setattr(core, "FLUSH_WITHIN_S", 0.1)
+    monkeypatch.setattr(core, "BYE_WITHIN_S", 0.1)
 
 
 @pytest.fixture
@@ -275,7 +284,6 @@ async def test_a_drain_that_takes_too_long_stops_what_runs(hub: FakeHub, tmp_pat
 async def test_a_handler_that_cannot_be_stopped_is_abandoned(
     hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core, "STOP_WITHIN_S", 0.05)
     monkeypatch.setattr("node.executor.CLOSE_WITHIN_S", 0.05)
     async with running(hub, tmp_path) as service:
         peer = await hub.peer()
@@ -350,7 +358,7 @@ async def test_while_the_disk_is_full_results_are_delivered_and_nothing_new_star
         assert (await peer.expect(frames.Result)).task_id == "b"
 
 
-# --- starting -----------------------------------------------------------------------------------------------------------
+# --- starting -------------------------------------------------------------------------------------------------------
 
 
 async def test_a_state_folder_in_use_and_an_app_that_is_not_there_refuse_to_start(hub: FakeHub, tmp_path: Path) -> None:
@@ -418,3 +426,25 @@ async def test_a_bug_in_the_session_ends_the_node_with_its_own_code(
     service.start()
     assert await done(service) == 70
     assert "bug in Moorline" in caplog.text
+
+
+async def test_a_state_folder_that_can_no_longer_be_written_costs_no_session(
+    hub: FakeHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "instances").write_text("before\n")
+    async with running(hub, tmp_path):
+        peer = await hub.peer()
+        (tmp_path / "instances.new").mkdir()
+        await peer.welcome()
+        await until(lambda: "cannot be written" in caplog.text)
+        await peer.send(task("a", "echo"))
+        await peer.expect(frames.Result)
+        (tmp_path / "instances.new").rmdir()
+
+
+async def test_a_bare_checkout_has_a_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: str) -> str:
+        raise importlib.metadata.PackageNotFoundError
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    assert _version() == "0"

@@ -57,6 +57,7 @@ def test_half_of_the_work_comes_at_once_and_the_rest_in_drips() -> None:
     found = [list(wave) for wave in waves(work)]
     assert [task for wave in found for task in wave] == work
     assert [len(wave) for wave in found] == [200] + [5] * 40
+    assert [len(wave) for wave in waves(planned(*(["t"] * 4000)))] == [2000] + [50] * 40
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 61])

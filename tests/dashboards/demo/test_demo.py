@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import psutil
 import pytest
 from rich.console import Console
@@ -25,8 +26,18 @@ from dashboards.demo.screen import LiveScreen, NoScreen
 WITHIN_S = 60.0
 
 
-def started_in(folder: Path) -> list[psutil.Process]:
-    """Give the processes that work in a folder."""
+def left_behind_in(folder: Path) -> list[psutil.Process]:
+    """Give the processes that still work in a folder, once those that are ending had a moment for it.
+
+    The children of a killed node end by themselves, and nobody waits for them.
+    """
+    deadline_s = time.monotonic() + 5
+    while (found := _working_in(folder)) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    return found
+
+
+def _working_in(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -54,10 +65,10 @@ def test_nothing_is_lost_and_nothing_is_left_behind(tmp_path: Path) -> None:
     assert (report["lost"], report["ran_twice"], report["statistics_kept"]) == (0, 0, True)
     assert (report["hub_kills"], report["node_kills"]) == (1, 1)
     assert report["nodes_back_s"] > 0
-    assert re.search(r"^\d\d:\d\d:\d\d +\d+\.\d s  hub killed \(SIGKILL\) while \d+ tasks ran$", stderr, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d:\d\d +\d+\.\d s  hub killed \(SIGKILL\) while \d+ tasks? ran$", stderr, re.MULTILINE)
     assert "<svg" in (tmp_path / "demo.svg").read_text(encoding="utf-8")
     assert list(tmp_path.glob("moorline-demo-*")) == []
-    assert started_in(tmp_path) == []
+    assert left_behind_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -74,7 +85,7 @@ def test_an_interrupted_demo_ends_all_that_it_started(tmp_path: Path, number: si
     assert "Traceback" not in stderr
     assert stdout == ""
     assert list(tmp_path.glob("moorline-demo-*")) == []
-    assert started_in(tmp_path) == []
+    assert left_behind_in(tmp_path) == []
 
 
 def test_out_of_time_is_a_verdict_too(tmp_path: Path) -> None:
@@ -89,7 +100,7 @@ def test_out_of_time_is_a_verdict_too(tmp_path: Path) -> None:
     folder = next(tmp_path.glob("moorline-demo-*"))
     assert stderr == f"state, logs and the truth are kept in {folder}\n"
     assert (folder / "truth.ndjson").exists()
-    assert started_in(tmp_path) == []
+    assert left_behind_in(tmp_path) == []
 
 
 async def test_the_live_picture_is_drawn_while_it_goes_on(tmp_path: Path) -> None:
@@ -108,11 +119,11 @@ async def test_a_hub_that_does_not_start_is_said_with_its_last_words(
     (tmp_path / "hub").write_text("a file where the state folder should be")
     with pytest.raises(ProcessDiedError, match="hub ended with status"):
         await perform(DemoSettings(), tmp_path, NoScreen())
-    assert started_in(tmp_path) == []
+    assert left_behind_in(tmp_path) == []
 
 
 def test_a_demo_that_cannot_be_run_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(fleet, "READY_WORDS", "words that no hub says")
     monkeypatch.setattr(fleet, "READY_WITHIN_S", 0.1)
-    with pytest.raises(show.click.ClickException, match="hub did not say 'words that no hub says' within 0.1 s"):
+    with pytest.raises(click.ClickException, match=r"hub did not say 'words that no hub says' within 0\.1 s"):
         show.show(tasks=60, seconds_max=20, keep=False, plain=True, as_json=True, svg=None)

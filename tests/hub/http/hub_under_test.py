@@ -179,9 +179,7 @@ class HubUnderTest:
 
     def fail(self, task_id: str, message: str = "no", node_id: str = "n1") -> None:
         error = TaskError(kind="error", message=message, type="ValueError")
-        self._record(
-            contract.AttemptResult(task_id=task_id, attempt=1, node_id=node_id, outcome="failed", error=error)
-        )
+        self._record(contract.AttemptResult(task_id=task_id, attempt=1, node_id=node_id, outcome="failed", error=error))
 
     def _record(self, *results: contract.AttemptResult) -> None:
         self.backend.execute(contract.Record(results=results))

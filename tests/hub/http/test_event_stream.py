@@ -14,7 +14,7 @@ import pytest
 from hub import events
 from hub.http import event_stream
 from hub.http.event_stream import read_page
-from hub.store.contract import StoreUnavailableError, Sweep
+from hub.store.contract import NewTask, StoreUnavailableError, Submit, Sweep
 from hub.store.sqlite.store import SqliteStore
 from tests.hub.http.hub_under_test import NDJSON, HubUnderTest
 
@@ -297,3 +297,42 @@ async def test_streams_past_the_limit_are_refused(hub: HubUnderTest, monkeypatch
 async def test_a_wrong_query_is_refused(hub: HubUnderTest, query: str) -> None:
     status, body = await hub.get(f"/v1/events?{query}")
     assert (status, body["error"]["code"]) == (400, "invalid_query")
+
+
+async def test_a_bug_within_a_stream_ends_it_and_stands_in_the_log(
+    hub: HubUnderTest, caplog: pytest.LogCaptureFixture
+) -> None:
+    await hub.submit()
+    hub.backend.read_error = ZeroDivisionError()
+    async with stream(hub, "?last_event_id=0") as reader:
+        await reader.message()
+        assert await reader.rest() == b""
+    assert "an event stream broke" in caplog.text
+    hub.backend.events.last_id = 0
+    assert (await hub.get("/v1/events"))[0] == 500
+
+
+async def test_a_stream_that_is_opened_while_the_hub_stops_ends_at_once(hub: HubUnderTest) -> None:
+    hub.backend.events.close()
+    async with stream(hub) as reader:
+        assert (await reader.message())["event"] == "hello"
+        assert (await reader.message())["data"]["code"] == "stopping"
+
+
+async def test_events_that_are_published_while_a_stream_opens_are_not_told_twice(
+    hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest id is asked for, and events are committed before the stream follows."""
+    await hub.submit()
+    real = event_stream._Stream.last_id
+
+    async def slow(self: event_stream._Stream) -> int:
+        found = await real(self)
+        hub.backend.execute(Submit(tasks=[NewTask(task_id="between", name="work")]))
+        return found
+
+    monkeypatch.setattr(event_stream._Stream, "last_id", slow)
+    async with stream(hub) as reader:
+        assert (await reader.message())["data"]["id"] == 2
+        await hub.submit()
+        assert await reader.ids(1) == [3]

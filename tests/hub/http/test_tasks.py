@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.store.contract import StoreUnavailableError
+from hub.store.contract import AppendLogs, StoreUnavailableError
 from protocol.frames import LogLine, Progress
 from protocol.limits import PAYLOAD_BYTES_MAX
 from tests.hub.http.hub_under_test import JSON, NDJSON, HubUnderTest
@@ -18,7 +18,7 @@ async def eventually(condition: Any) -> None:
         await asyncio.sleep(0)
 
 
-# --- submitting ---------------------------------------------------------------------------------------------------------
+# --- submitting -----------------------------------------------------------------------------------------------------
 
 
 async def test_a_new_task_is_answered_with_201_and_a_repeated_one_with_200(hub: HubUnderTest) -> None:
@@ -128,7 +128,7 @@ async def test_a_broadcast_makes_a_task_for_each_node_that_matches(hub: HubUnder
     assert {task["target"] for task in page["tasks"]} == {"n1", "n2"}
 
 
-# --- looking ------------------------------------------------------------------------------------------------------------
+# --- looking --------------------------------------------------------------------------------------------------------
 
 
 async def test_a_task_shows_every_field_of_the_contract(hub: HubUnderTest) -> None:
@@ -256,8 +256,6 @@ async def test_explain_gives_a_reason_for_each_node(hub: HubUnderTest) -> None:
 
 
 async def test_logs_are_given_oldest_first(hub: HubUnderTest) -> None:
-    from hub.store.contract import AppendLogs
-
     hub.register("n1")
     await hub.submit(id="t")
     hub.claim()
@@ -269,7 +267,7 @@ async def test_logs_are_given_oldest_first(hub: HubUnderTest) -> None:
     assert list(body["lines"][0]) == ["at", "attempt", "level", "message"]
 
 
-# --- deciding -----------------------------------------------------------------------------------------------------------
+# --- deciding -------------------------------------------------------------------------------------------------------
 
 
 async def test_cancel_gives_the_task_and_leaves_final_ones_as_they_are(hub: HubUnderTest) -> None:
@@ -296,7 +294,7 @@ async def test_retry_queues_a_finished_task_again_and_refuses_others(hub: HubUnd
     assert "has not said yet that it has stopped" in body["error"]["message"]
 
 
-# --- when it cannot be ----------------------------------------------------------------------------------------------------
+# --- when it cannot be ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("verb", ["", "/explain", "/logs"])

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from email.utils import formatdate
+from pathlib import Path
+from time import time
+
+import pytest
+import trustme
+from aiohttp import web
+
+from moorline import HubError, HubUnavailableError
+from moorline import http_transport as module
+from moorline.http_transport import HttpTransport
+
+
+class Server:
+    """Answers each request as its path says."""
+
+    def __init__(self) -> None:
+        self.seen: list[web.Request] = []
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+        self._stopping = asyncio.Event()
+
+    async def start(self, context: ssl.SSLContext | None = None) -> None:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context).start()
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        self._stopping.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(request)
+        match request.path.rpartition("/")[2]:
+            case "abort":
+                assert request.transport is not None
+                request.transport.abort()
+            case "redirect":
+                raise web.HTTPFound("/elsewhere")
+            case "seconds":
+                return web.Response(status=503, headers={"Retry-After": "7"})
+            case "date":
+                return web.Response(status=503, headers={"Retry-After": formatdate(time() + 100, usegmt=True)})
+            case "nonsense":
+                return web.Response(status=503, headers={"Retry-After": "soon"})
+            case "slow":
+                response = web.StreamResponse()
+                await response.prepare(request)
+                await response.write(b"a piece")
+                # Says no more until its reader has left or the server stops.
+                await self._stopping.wait()
+                return response
+        return web.Response(body=b"%b %b" % (request.method.encode(), await request.read()))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    running = Server()
+    await running.start()
+    yield running
+    await running.stop()
+
+
+async def test_requests_carry_token_path_query_and_body(server: Server) -> None:
+    transport = HttpTransport(f"{server.url}/behind/a/proxy/", token="secret")
+    answer = await transport.request(
+        "POST", "/v1/tasks", query={"id": "a,b"}, body=b"{}", content_type="application/x-ndjson", timeout_s=30
+    )
+    assert (answer.status, answer.body, answer.retry_after_s) == (200, b"POST {}", None)
+    (seen,) = server.seen
+    assert seen.path_qs == "/behind/a/proxy/v1/tasks?id=a,b"
+    assert seen.headers["Authorization"] == "Bearer secret"
+    assert seen.content_type == "application/x-ndjson"
+    await transport.close()
+
+
+async def test_ids_in_paths_stay_as_they_are(server: Server) -> None:
+    transport = HttpTransport(server.url)
+    await transport.request("GET", "/v1/tasks/a%2Fb", timeout_s=30)
+    assert server.seen[0].raw_path == "/v1/tasks/a%2Fb"
+    assert "Authorization" not in server.seen[0].headers
+    await transport.close()
+
+
+@pytest.mark.parametrize(("path", "low_s", "high_s"), [("/seconds", 7, 7), ("/date", 50, 100), ("/nonsense", None, None)])
+async def test_how_long_to_stay_away_is_read(
+    server: Server, path: str, low_s: float | None, high_s: float | None
+) -> None:
+    transport = HttpTransport(server.url)
+    answer = await transport.request("GET", path, timeout_s=30)
+    if low_s is None or high_s is None:
+        assert answer.retry_after_s is None
+    else:
+        assert answer.retry_after_s is not None
+        assert low_s <= answer.retry_after_s <= high_s
+    await transport.close()
+
+
+async def test_redirects_are_not_followed_with_a_token(server: Server) -> None:
+    transport = HttpTransport(server.url, token="secret")
+    assert (await transport.request("GET", "/redirect", timeout_s=30)).status == 302
+    await transport.close()
+
+
+async def test_an_answer_that_breaks_off_or_takes_too_long_is_an_absent_hub(server: Server) -> None:
+    transport = HttpTransport(server.url)
+    with pytest.raises(HubUnavailableError, match="cannot be reached"):
+        await transport.request("POST", "/abort", timeout_s=30)
+    with pytest.raises(HubUnavailableError, match=r"has not answered within 0.05 s"):
+        await transport.request("GET", "/slow", timeout_s=0.05)
+    await transport.close()
+    await transport.close()
+    with pytest.raises(HubError, match="the client is closed"):
+        await transport.request("GET", "/", timeout_s=30)
+
+
+async def test_a_port_where_nobody_listens_is_an_absent_hub(server: Server) -> None:
+    await server.stop()
+    transport = HttpTransport(server.url)
+    with pytest.raises(HubUnavailableError, match="cannot be reached"):
+        await transport.request("GET", "/", timeout_s=30)
+    with pytest.raises(HubUnavailableError, match="cannot be reached"):
+        async with transport.stream("/", query={}):
+            pass
+    await transport.close()
+
+
+async def test_a_stream_that_falls_silent_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SILENCE_S_MAX", 0.05)
+    transport = HttpTransport(server.url)
+    pieces = []
+    with pytest.raises(HubUnavailableError):
+        async with transport.stream("/slow", query={"kind": "task"}) as answer:
+            assert answer.status == 200
+            async for piece in answer.pieces:
+                pieces.append(piece)
+    assert pieces == [b"a piece"]
+    await transport.close()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8780", "ws://127.0.0.1", "http://", ""])
+def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match="it must be like http://127"):
+        HttpTransport(url)
+
+
+async def test_an_authority_can_be_named(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    server = Server()
+    await server.start(context)
+    trusting, careful = HttpTransport(server.url, ca=tmp_path / "ca.pem"), HttpTransport(server.url)
+    assert (await trusting.request("GET", "/", timeout_s=30)).status == 200
+    with pytest.raises(HubUnavailableError, match="certificate"):
+        await careful.request("GET", "/", timeout_s=30)
+    await trusting.close()
+    await careful.close()
+    await server.stop()

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from moorline import HubUnavailableError, InvalidTaskError, Options, ResultTimeoutError, SyncClient, TaskCancelled, TaskFailed
+from moorline.testing import LocalSyncClient
+from tests.moorline.fake_hub import FakeHub
+from tests.moorline.sample_tasks import add, count_up, echo, fail, sleep_for_ever
+
+
+@pytest.fixture
+def client() -> Iterator[LocalSyncClient]:
+    with LocalSyncClient([echo]) as made:
+        yield made
+
+
+def test_each_verb_waits_for_its_answer(client: SyncClient) -> None:
+    handle = client.submit(add, 1, b=2)
+    assert handle.result() == 3
+    assert (handle.name, handle.is_done, handle.get().state) == ("add", True, "succeeded")
+    assert handle.id in repr(handle)
+    assert client.submit("echo", value=4).result(30) == 4
+    assert client.submit_payload("echo", {"value": 5}, Options(priority=1)).result() == 5
+    assert client.handle(handle.id).result() == 3
+    assert client.get(handle.id).value == 3
+    assert client.explain(handle.id).state == "succeeded"
+    assert [view.name for view in client.list(name="echo")] == ["echo", "echo"]
+    assert client.stats().tasks == {"succeeded": 3}
+    assert [node.id for node in client.nodes()] == ["local"]
+    assert client.node("local").state == "online"
+    assert client.get(handle.id).origin == client.origin
+
+
+def test_many_are_waited_for_in_either_order(client: SyncClient) -> None:
+    handles = client.submit_many(echo, range(5))
+    assert sorted(handle.result() for handle in client.as_completed(handles)) == [0, 1, 2, 3, 4]
+    assert list(client.map(add, [(n, n) for n in range(5)])) == [0, 2, 4, 6, 8]
+
+
+def test_a_broadcast_gives_results_by_node(client: SyncClient) -> None:
+    group = client.broadcast(add, 1, 2)
+    assert group.results() == {"local": 3}
+    assert (len(group), list(group), group["local"].result()) == (1, ["local"], 3)
+    assert [view.group for view in client.list(group=group.id)] == [group.id]
+
+
+def test_outcomes_and_refusals_are_raised(client: SyncClient) -> None:
+    failed = client.submit(fail)
+    with pytest.raises(TaskFailed, match="no luck"):
+        failed.result()
+    assert client.retry(failed.id).state in {"queued", "running"}
+    waiting = client.submit(sleep_for_ever)
+    with pytest.raises(ResultTimeoutError):
+        waiting.result(0.01)
+    assert waiting.cancel().state == "cancelled"
+    with pytest.raises(TaskCancelled):
+        waiting.result()
+    with pytest.raises(InvalidTaskError):
+        client.submit("nobody.has.this")
+
+
+def test_logs_and_events_can_be_read(client: SyncClient) -> None:
+    handle = client.submit(count_up, 2)
+    assert handle.result() == 2
+    assert [line.message for line in client.logs(handle.id).lines] == ["step 1 of 2", "step 2 of 2"]
+    events = client.events(task=handle.id, last_id=0, kind=["task.queued", "task.succeeded"])
+    assert [next(events).kind for _ in range(2)] == ["task.queued", "task.succeeded"]
+
+
+def test_several_threads_use_one_client(client: SyncClient) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda n: client.submit(add, n, n).result(), range(50)))
+    assert results == [2 * n for n in range(50)]
+
+
+def test_closing_ends_the_calls_of_other_threads() -> None:
+    client = LocalSyncClient()
+    handle = client.submit(sleep_for_ever)
+    ended: list[BaseException] = []
+
+    def wait(call: object) -> None:
+        try:
+            handle.result() if call == "result" else next(client.events())
+        except HubUnavailableError as error:
+            ended.append(error)
+
+    threads = [threading.Thread(target=wait, args=(call,)) for call in ("result", "events")]
+    for thread in threads:
+        thread.start()
+    client.close()
+    client.close()
+    for thread in threads:
+        thread.join()
+    assert len(ended) == 2
+    with pytest.raises(HubUnavailableError, match="the client is closed"):
+        client.stats()
+
+
+def test_a_client_that_was_never_used_has_nothing_to_close() -> None:
+    SyncClient().close()
+
+
+def test_an_iteration_that_is_left_is_closed(client: SyncClient) -> None:
+    for value in client.map(echo, range(100), window=4):
+        if value == 2:
+            break
+    assert client.submit(add, 1, 2).result() == 3
+
+
+async def test_it_talks_to_a_hub_over_http(fake_hub: FakeHub) -> None:
+    def talk() -> None:
+        with SyncClient(fake_hub.url) as client:
+            assert client.submit(echo, 1).result() == {"value": 1}
+            assert client.cordon("n1").cordoned
+            assert not client.uncordon("n1").cordoned
+            assert client.drain("n1").id == client.disconnect("n1").id == "n1"
+
+    with ThreadPoolExecutor(1) as pool:
+
+
+        await asyncio.get_running_loop().run_in_executor(pool, talk)
