@@ -17,8 +17,6 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
-from aiohttp import web
-
 from hub import effects as does
 from hub.admission import Admission
 from hub.clock import Clock
@@ -29,6 +27,7 @@ from hub.events import EventFeed
 from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
 from hub.http.backend import Health
+from hub.http.server import HttpServer
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
@@ -70,46 +69,72 @@ def hub_version() -> str:
 
 
 class HubService:
-    """One hub. `start` returns when it accepts nodes and clients, `stop` when everything is closed; twice is
-    harmless.
+    """One hub, on one event loop.
+
+    Args:
+        settings: how it is run.
+        wrap_store: gives what is used in the store's place; for tests of a store that fails.
     """
 
-    def __init__(self, settings: HubSettings) -> None:
+    def __init__(self, settings: HubSettings, *, wrap_store: Callable[[Store], Store] = lambda store: store) -> None:
         self.settings = settings
         self.events = EventFeed()
+        self._wrap_store = wrap_store
         self._clock = Clock()
         self._tokens = TokenBook()
         self._calls: dict[RequestId, asyncio.Future[object]] = {}
         self._last_call: RequestId = 0
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self._started = False
         self._idle = asyncio.Event()
+        self._ends: contextlib.AsyncExitStack | None = None
+        self._stopping = False
         self.started_at = 0.0
         self.hub_id = ""
 
     # --- starting and stopping --------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the store, take note of what it holds, listen.
+        """Open the store, take note of what it holds, listen; returns when nodes and clients are accepted.
 
         Raises:
             SettingsError: it would be open to strangers.
             StoreRefusedError: the database is damaged, too new, or in use.
             OSError: an address cannot be had.
         """
-        settings = self.settings
         self._loop = asyncio.get_running_loop()
         self.started_at = self._clock().wall_s
+        async with contextlib.AsyncExitStack() as ends:
+            self._open_store(ends)
+            tls = self._tls()
+            await self._begin(ends)
+            await self._gateway.start(self.settings.node_host, self.settings.node_port, tls)
+            ends.push_async_callback(self._gateway.stop)
+            self._http = HttpServer(make_application(self, self.settings, self._tokens))
+            await self._http.start(self.settings.http_host, self.settings.http_port, tls)
+            ends.push_async_callback(self._http.stop)
+            ends.callback(self.events.close)
+            watching = self._loop.create_task(self._watch_tokens(), name="token watch")
+            ends.callback(watching.cancel)
+            self._tick()
+            self._ends = ends.pop_all()
+
+    def _open_store(self, ends: contextlib.AsyncExitStack) -> None:
+        settings = self.settings
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._store = SqliteStore.open(settings.state / DATABASE_NAME, durability=settings.durability)
-        self._started = True
-        self.hub_id = self._store.hub_id
-        self._tokens.replace(self._store.tokens(), self._clock().wall_s)
+        store = SqliteStore.open(settings.state / DATABASE_NAME, durability=settings.durability)
+        ends.callback(store.close)
+        self.hub_id = store.hub_id
+        self._tokens.replace(store.tokens(), self._clock().wall_s)
         self._check_doors()
+        self._store = self._wrap_store(store)
+
+    async def _begin(self, ends: contextlib.AsyncExitStack) -> None:
+        """Start the store's threads and the core, with what the store holds."""
+        settings = self.settings
         self._core = HubCore(self._core_settings(), new_id=lambda: secrets.token_hex(12), luck=random.random)
         self._reader = StoreReader(self._store)
+        self._reader.start()
+        ends.push_async_callback(asyncio.to_thread, self._reader.stop)
         self._writer = StoreWriter(
             self._store,
             self._clock,
@@ -118,6 +143,8 @@ class HubService:
             on_degraded=self._degraded,
             on_recovered=self._recovered,
         )
+        self._writer.start()
+        ends.push_async_callback(asyncio.to_thread, self._writer.stop)
         self._gateway = Gateway(
             self,
             needs_token=lambda: self._tokens.has_tokens,
@@ -127,18 +154,9 @@ class HubService:
             connections_max=settings.connections_max,
             connections_per_address_max=settings.connections_per_address_max,
         )
-        self._reader.start()
-        self._writer.start()
-        inherited = await self._perform(
-            lambda request: [does.Persist(store.HubStarted(hub_id=self.hub_id), Ticket(request=request))]
-        )
-        if isinstance(inherited, store.Inherited):
-            self._core.started(inherited, self._clock())
-        tls = self._tls()
-        await self._gateway.start(settings.node_host, settings.node_port, tls)
-        await self._start_http(tls)
-        self._spawn(self._watch_tokens())
-        self._tick()
+        started = store.HubStarted(hub_id=self.hub_id)
+        answer = await self._perform(lambda request: [does.Persist(started, Ticket(request=request))])
+        self._core.started(_expect(answer, store.Inherited), self._clock())
 
     def _check_doors(self) -> None:
         settings = self.settings
@@ -172,15 +190,6 @@ class HubService:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
-    async def _start_http(self, tls: ssl.SSLContext | None) -> None:
-        application = make_application(self, self.settings, self._tokens)
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, self.settings.http_host, self.settings.http_port, ssl_context=tls, backlog=1024
-        )
-        await site.start()
-
     @property
     def node_port(self) -> int:
         """The port that nodes connect to."""
@@ -189,34 +198,23 @@ class HubService:
     @property
     def http_port(self) -> int:
         """The port of the HTTP API."""
-        port: int = self._runner.addresses[0][1]
-        return port
+        return self._http.port
 
     async def stop(self) -> None:
-        """Stop pushing, tell the nodes, commit and ack what still comes, close with 1012."""
-        if not self._started or self._stopping:
+        """Stop pushing, tell the nodes, commit and ack what still comes, close with 1012; twice is harmless."""
+        ends, self._ends = self._ends, None
+        if ends is None:
             return
         self._stopping = True
-        if hasattr(self, "_gateway"):
+        async with ends:
             self._gateway.refuse_newcomers()
             self._apply(self._core.stop())
             await self._settle_down()
-            await self._gateway.stop()
-        if self._tick_timer is not None:
-            self._tick_timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if hasattr(self, "_runner"):
-            self.events.close()
-            await self._runner.cleanup()
-        if hasattr(self, "_writer"):
-            await asyncio.to_thread(self._writer.stop)
-            await asyncio.to_thread(self._reader.stop)
+            if self._tick_timer is not None:
+                self._tick_timer.cancel()
         for call in self._calls.values():
             if not call.done():
                 call.set_exception(HubStoppingError())
-        self._store.close()
 
     async def _settle_down(self) -> None:
         """Wait until nothing is on its way to the store, for a bounded time."""
@@ -282,11 +280,6 @@ class HubService:
         if self._tick_timer is not None and self._loop.time() + delay_s < self._tick_timer.when():
             self._tick_timer.cancel()
             self._tick_timer = self._loop.call_later(delay_s, self._tick)
-
-    def _spawn(self, coroutine: object) -> None:
-        task: asyncio.Task[None] = self._loop.create_task(coroutine)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _watch_tokens(self) -> None:
         """Read the tokens again and again, and end the sessions of those that are revoked."""

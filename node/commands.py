@@ -122,7 +122,7 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Its key, if it is not in the same file.",
 )
-@click.option("--proxy", metavar="URL|auto", help="An HTTP or SOCKS proxy; auto: what the environment says.")
+@click.option("--proxy", metavar="URL|auto", help="A proxy, as in http://proxy:3128; auto: what the environment says.")
 @click.option(
     "--drain-timeout-s",
     type=click.FloatRange(min=0),

@@ -174,7 +174,7 @@ class Dialer:
                 close_timeout=CLOSE_WITHIN_S,
                 **options,
             )
-        except (OSError, InvalidHandshake, InvalidProxy, EOFError) as error:
+        except (OSError, InvalidHandshake, InvalidProxy, EOFError, ImportError) as error:
             raise explain(error) from error
         if socket.subprotocol != SUBPROTOCOL:
             await socket.close()
@@ -192,6 +192,9 @@ def explain(error: Exception) -> DialError:
             return _explain_status(error)
         case InvalidProxy() | ProxyError():
             return DialError(f"the proxy does not let us through ({error})", "check --proxy")
+        case ImportError():
+            # The library needs another package for SOCKS, which the environment may ask for.
+            return DialError(f"the proxy is of a kind that needs more ({error})", "pip install python-socks")
         case InvalidMessage() | EOFError() | InvalidHandshake():
             return DialError(f"{NOT_A_HUB} ({error})", "check the address and the port")
         case ssl.SSLCertVerificationError():

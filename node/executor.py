@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
@@ -101,6 +102,7 @@ class Executor:
         tasks: handlers by name.
         apps: where they came from; child processes load them again.
         node_id, instance_id: who we are, for user code.
+        folder: where the socket for child processes may be; this node's own.
         slots: how many threads and processes there may be. Whoever starts attempts keeps to it.
         loop: the session's event loop; all but what `start` starts happens there.
         reports: takes progress and log lines.
@@ -115,6 +117,7 @@ class Executor:
         apps: Sequence[str],
         node_id: str,
         instance_id: str,
+        folder: Path,
         slots: int,
         loop: asyncio.AbstractEventLoop,
         reports: Reports,
@@ -127,6 +130,7 @@ class Executor:
         self._apps = tuple(apps)
         self._node_id = node_id
         self._instance_id = instance_id
+        self._folder = folder
         self._slots = slots
         self._session_loop = loop
         self._reports = reports
@@ -148,7 +152,7 @@ class Executor:
         self._loop_thread.start()
         kinds = {task.isolation for task in self._tasks.values() if not task.is_async}
         if "process" in kinds:
-            self._receiver = ReportReceiver()
+            self._receiver = ReportReceiver(self._folder)
             self._session_loop.add_reader(self._receiver.fileno(), self._read_reports)
 
     def run(self, tasks: Sequence[Task]) -> None:

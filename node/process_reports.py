@@ -9,6 +9,7 @@ handler starts; its time counts from here), ``["progress", task_id, attempt, don
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import tempfile
@@ -17,8 +18,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
-# The kernel's limit for a socket's path is 108 bytes, so it does not stand in the state folder but in one of its own.
-SOCKET_NAME: Final = "reports"
+SOCKET_NAME: Final = "reports.sock"
+
+# The kernel's limit for a socket's path (unix(7)), less the zero byte at its end.
+PATH_BYTES_MAX: Final = 107
 
 # The longest message is a log line; what does not fit is cut by the child.
 DATAGRAM_BYTES_MAX: Final = 64 * 1024
@@ -46,11 +49,22 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class ReportReceiver:
-    """The node's end; only this user's processes can reach it."""
+    """The node's end; only this user's processes can reach it.
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="moorline-"))
-        self.address = str(self._folder / SOCKET_NAME)
+    Args:
+        folder: where its socket is; no other receiver may have it. What a dead one left there is replaced. If the path
+            is too long for a socket, it is in a temporary folder of its own.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._temporary: Path | None = None
+        path = folder.resolve() / SOCKET_NAME
+        if len(os.fsencode(path)) > PATH_BYTES_MAX:
+            self._temporary = Path(tempfile.mkdtemp(prefix="moorline-"))
+            path = self._temporary / SOCKET_NAME
+        path.unlink(missing_ok=True)
+        self._path = path
+        self.address = str(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         self._socket.bind(self.address)
 
@@ -71,7 +85,9 @@ class ReportReceiver:
     def close(self) -> None:
         """Close it and leave nothing behind; twice is harmless."""
         self._socket.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._path.unlink(missing_ok=True)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
 
 
 class ReportSender:

@@ -93,6 +93,7 @@ class NodeService:
                 apps=settings.apps,
                 node_id=profile.node_id,
                 instance_id=profile.instance_id,
+                folder=folder.path,
                 slots=settings.slots,
                 truth=truth,
             )

@@ -64,6 +64,8 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
         _check_labels(self.labels)
         if self.client_key is not None and self.client_cert is None:
             raise SettingsError("client key", str(self.client_key), "a client certificate with it")
+        if self.proxy not in {None, "auto"} and "://" not in str(self.proxy):
+            raise SettingsError("proxy", self.proxy, "auto, or an address such as http://proxy.example:3128")
         if self.drain_timeout_s is not None and self.drain_timeout_s < 0:
             raise SettingsError("drain timeout", self.drain_timeout_s, "seconds, 0 or more")
 

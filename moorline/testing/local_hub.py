@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -121,6 +122,7 @@ class LocalHub:
         self.events: deque[StoredEvent] = deque(maxlen=EVENTS_MAX)
         self.last_event_id = 0
         self._listeners: set[Callable[[StoredEvent], None]] = set()
+        self._closed = False
         self._started_at = time.time()
         self._totals = dict.fromkeys(("succeeded", "failed", "cancelled", "lost", "run_s"), 0.0)
         for task in tasks:
@@ -226,7 +228,8 @@ class LocalHub:
         return lambda: self._listeners.discard(listener)
 
     async def close(self) -> None:
-        """Stop what runs, without an outcome. Twice is harmless."""
+        """Stop what runs, without an outcome; a plain function when it looks at its context. Twice is harmless."""
+        self._closed = True
         runs = list(self._runs.values())
         for run in runs:
             run.cancel()
@@ -285,7 +288,7 @@ class LocalHub:
                 limit = asyncio.Semaphore(options.concurrency_limit)
                 await held.enter_async_context(self._keys.setdefault(options.concurrency_key, limit))
             await held.enter_async_context(self._slots)
-            if options.deadline is not None and _at(options.deadline) <= time.time():
+            if options.deadline is not None and _passed(options.deadline):
                 problem = Problem(kind="expired", message="the deadline passed before it started")
                 self._finish(task, "expired", problem=problem)
                 return
@@ -319,7 +322,10 @@ class LocalHub:
             on_progress=on_progress,
             on_log=on_log,
             is_cancelled=lambda: (
-                task.is_final or task.attempt != number or (deadline_s is not None and time.monotonic() >= deadline_s)
+                self._closed
+                or task.is_final
+                or task.attempt != number
+                or (deadline_s is not None and time.monotonic() >= deadline_s)
             ),
         )
         if isinstance(task.payload, UnsetType):
@@ -414,5 +420,5 @@ def _options_of(task: NewTask, number: int) -> Options:
         raise Refusal(400, "invalid_option", str(error), where=f"line {number}") from error
 
 
-def _at(moment: Any) -> float:
-    return float(moment)
+def _passed(moment: datetime | float) -> bool:
+    return (moment.timestamp() if isinstance(moment, datetime) else moment) <= time.time()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
+import pytest
 
 from moorline import Client
 from tests.end_to_end import app
@@ -99,6 +100,7 @@ async def test_with_an_emptied_store_the_nodes_register_as_new_and_nothing_hangs
     assert fleet.truth.starts_of(held.id) == 1
 
 
+@pytest.mark.timeout(300)
 async def test_twenty_kills_in_a_row_lose_nothing_and_run_nothing_twice(fleet: Fleet) -> None:
     await start(fleet, 3)
     async with Client(fleet.hub.url) as client:

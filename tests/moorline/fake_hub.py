@@ -253,10 +253,12 @@ class FakeHub:
                     if _is_meant(event, request.query):
                         await response.write(b"id: %d\ndata: %b\n\n" % (event["id"], orjson.dumps(event)))
                 position = len(self.events)
-                async with self._changed:
-                    seen = position
-                    await self._changed.wait_for(lambda: len(self.events) > seen or self._closing.is_set())
+                await self._wait_for_more_than(position)
         return response
+
+    async def _wait_for_more_than(self, count: int) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: len(self.events) > count or self._closing.is_set())
 
     @contextlib.asynccontextmanager
     async def _counted(self) -> AsyncIterator[None]:

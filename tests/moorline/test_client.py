@@ -21,16 +21,24 @@ from moorline import (
     NotFoundError,
     Options,
     ResultTimeoutError,
+    Task,
     TaskCancelled,
     TaskFailed,
+    TaskHandle,
     UnauthorizedError,
 )
 from moorline.submitting import REQUESTS_MAX
 from moorline.transport import Answer
+from tests.moorline import sample_tasks
 from tests.moorline.conftest import Tries
 from tests.moorline.fake_hub import FakeHub, hold, refusal, succeed
 from tests.moorline.fake_transport import FakeTransport
-from tests.moorline.sample_tasks import add, anything, count_up, echo
+
+# The fake hub gives a task's payload back as its value, whatever the handler's annotation says.
+add: Task[..., Any] = sample_tasks.add
+echo: Task[..., Any] = sample_tasks.echo
+anything: Task[..., Any] = sample_tasks.anything
+count_up: Task[..., Any] = sample_tasks.count_up
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ async def test_arguments_that_do_not_fit_are_refused_before_they_are_sent(client
         await client.submit("a b")
     with pytest.raises(DeclarationError, match="the name of a task is 'a b'"):
         await client.submit_payload("a b", {})
-    with pytest.raises(InvalidTaskError, match="the arguments of echo are not JSON: Type is not JSON serializable: object"):
+    with pytest.raises(InvalidTaskError, match="the arguments of echo are not JSON: Type is not"):
         await client.submit(echo, object())
     assert fake_hub.tasks == {}
 
@@ -221,7 +229,8 @@ async def test_as_completed_gives_handles_in_the_order_of_their_outcomes(client:
         if len(given) < 3:
             await fake_hub.finish(handles[order[len(given)]].id, state="succeeded", value=order[len(given)])
     assert given == order
-    assert [handle async for handle in client.as_completed([])] == []
+    nothing: list[TaskHandle[Any]] = []
+    assert [handle async for handle in client.as_completed(nothing)] == []
 
 
 async def test_map_gives_values_in_order_and_reads_its_items_as_it_goes(client: Client, fake_hub: FakeHub) -> None:
@@ -241,11 +250,10 @@ async def test_map_gives_values_in_order_and_reads_its_items_as_it_goes(client: 
 
 async def test_map_raises_where_a_task_has_no_value(client: Client, fake_hub: FakeHub) -> None:
     fake_hub.decide = lambda task: {"state": "failed"} if task["payload"]["value"] == 2 else succeed(task)
-    given = []
+    values = client.map(echo, [1, 2, 3])
+    assert await anext(values) == {"value": 1}
     with pytest.raises(TaskFailed):
-        async for value in client.map(echo, [1, 2, 3]):
-            given.append(value)
-    assert given == [{"value": 1}]
+        await anext(values)
 
 
 async def test_a_broadcast_gives_results_by_node(client: Client, fake_hub: FakeHub) -> None:
@@ -299,9 +307,7 @@ async def test_waits_go_on_through_a_restart_of_the_hub(client: Client, fake_hub
     assert await asyncio.gather(*waiting) == ["while nobody listened", "as the client came back", "later"]
 
 
-async def test_a_submit_goes_on_through_a_restart_of_the_hub(
-    client: Client, fake_hub: FakeHub, tries: Tries
-) -> None:
+async def test_a_submit_goes_on_through_a_restart_of_the_hub(client: Client, fake_hub: FakeHub, tries: Tries) -> None:
     await client.submit(echo)
     await fake_hub.stop()
     submitting = asyncio.create_task(client.submit(echo, 1))
@@ -529,8 +535,7 @@ async def test_filters_of_a_list_are_sent_as_the_api_takes_them(client: Client, 
     assert [view async for view in client.list(since=5)] == []
     _, path, _ = fake_hub.requests[-2]
     assert path == (
-        "/v1/tasks?state=failed,lost&name=n&node=m&label=k%3Dv"
-        f"&since={at.timestamp()}&group=g&origin=o&limit=200"
+        f"/v1/tasks?state=failed,lost&name=n&node=m&label=k%3Dv&since={at.timestamp()}&group=g&origin=o&limit=200"
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_pieces_may_be_cut_anywhere(cuts: list[int]) -> None:
     whole = HELLO + b": quiet\n\n" + EIGHT + LIVE + NINE
     places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
     parser = EventParser()
-    pieces = [whole[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [whole[start:end] for start, end in pairwise(places)]
     assert [message for piece in pieces for message in parser.feed(piece)] == EventParser().feed(whole)
 
 

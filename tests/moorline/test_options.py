@@ -36,7 +36,7 @@ def test_times_are_sent_as_seconds_and_a_retry_whole() -> None:
         ("labels", {f"l{n}": "" for n in range(65)}, "at most 64 labels"),
         ("node", "a b", "node is 'a b'"),
         ("delay_s", -1, "delay_s is -1"),
-        ("not_before", datetime(2030, 1, 1), "without a time zone"),  # noqa: DTZ001
+        ("not_before", datetime(2030, 1, 1), "without a time zone"),
         ("deadline", "tomorrow", "deadline is 'tomorrow'; it must be a number"),
         ("retry", 3, r"it must be a Retry, such as Retry\(max_attempts=3\)"),
         ("timeout_s", 0, "timeout_s is 0"),

@@ -26,7 +26,12 @@ def test_each_other_outcome_is_an_error_of_its_own(state: str, leaf: type[TaskEr
     assert outcome.is_whole
     with pytest.raises(leaf) as caught:
         outcome.result()
-    assert (caught.value.task_id, caught.value.name, caught.value.attempt, caught.value.kind) == ("t1", "work", 3, state)
+    assert (caught.value.task_id, caught.value.name, caught.value.attempt, caught.value.kind) == (
+        "t1",
+        "work",
+        3,
+        state,
+    )
     assert caught.value.message
 
 

@@ -124,6 +124,13 @@ def block(seconds: float) -> str:
 
 
 @task
+def stay(until: str) -> None:
+    """Return when there is a file, and not a moment before."""
+    while not Path(until).exists():
+        time.sleep(0.002)
+
+
+@task
 async def block_the_loop(seconds: float) -> str:
     time.sleep(seconds)
     return "done"

@@ -25,7 +25,6 @@ def test_what_is_over_is_remembered_within_a_bound(monkeypatch: pytest.MonkeyPat
 
 def test_the_shortest_lease_is_that_of_what_is_held() -> None:
     attempts = Attempts(1)
-    assert attempts.shortest_lease_s is None
     attempts.hold(task("a", lease_s=10.0), 0.0)
     attempts.hold(task("b", lease_s=5.0), 0.0)
     assert attempts.shortest_lease_s == 5.0
@@ -33,3 +32,7 @@ def test_the_shortest_lease_is_that_of_what_is_held() -> None:
     attempts.drop(("b", 1))
     assert attempts.shortest_lease_s == 10.0
     assert attempts.drop(("b", 1)) is None
+
+
+def test_what_holds_nothing_has_no_lease() -> None:
+    assert Attempts(1).shortest_lease_s is None

@@ -251,6 +251,13 @@ async def test_nothing_that_listens_is_said_in_words() -> None:
     assert "nothing listens there" in str(await problem_of(url))
 
 
+async def test_a_proxy_is_dialled_and_one_that_is_away_or_of_another_kind_is_said_in_words() -> None:
+    async with listening(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as url:
+        problem = await problem_of("ws://hub.example", Dialer(proxy=url.replace("ws:", "http:")))
+    assert "check --proxy" in str(problem)
+    assert "python-socks" in str(explain(ImportError("connecting through a SOCKS proxy requires python-socks")))
+
+
 def test_other_errors_are_said_in_words() -> None:
     assert "check --proxy" in str(explain(InvalidProxy("x://", "unknown")))
     assert str(explain(OSError(113, "No route to host"))) == "No route to host"

@@ -42,6 +42,7 @@ class Bench:
             apps=APPS,
             node_id="node",
             instance_id="instance",
+            folder=truth_path.parent,
             slots=slots,
             loop=loop,
             reports=Reports(loop, self._take_frames),
@@ -379,10 +380,11 @@ async def test_a_function_that_does_not_return_is_abandoned(
     monkeypatch.setattr("node.executor.CLOSE_WITHIN_S", 0.1)
     bench = Bench(tmp_path / "truth")
     bench.executor.start()
-    bench.run(task("a", "block", payload={"seconds": 0.7}))
+    bench.run(task("a", "stay", payload={"until": str(tmp_path / "free")}))
     await until(lambda: bench.told_by("a") == ["start"])
     bench.executor.close()
     assert "abandoned" in caplog.text
+    (tmp_path / "free").touch()
     await bench.end_of("a")
     bench.truth.close()
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def receiver() -> Iterator[ReportReceiver]:
-    receiver = ReportReceiver()
+def receiver(tmp_path: Path) -> Iterator[ReportReceiver]:
+    receiver = ReportReceiver(tmp_path)
     yield receiver
     receiver.close()
 
 
-def job(receiver: ReportReceiver, name: str, **options: object) -> Job:
+def job(receiver: ReportReceiver, name: str, **options: Any) -> Job:
     made = Job(
         apps=(handlers.__name__,),
         name=name,
@@ -45,7 +46,7 @@ def job(receiver: ReportReceiver, name: str, **options: object) -> Job:
     return made._replace(**options)
 
 
-def run(receiver: ReportReceiver, name: str, **options: object) -> process_worker.Work:
+def run(receiver: ReportReceiver, name: str, **options: Any) -> process_worker.Work:
     """Run a job in this process, without tying it to anything."""
     sender = ReportSender(receiver.address)
     try:
@@ -88,9 +89,7 @@ def test_what_a_handler_says_is_sent_cut_to_size(receiver: ReportReceiver) -> No
         ("bad_result", {}, "bad_result"),
     ],
 )
-def test_what_goes_wrong_is_concluded(
-    receiver: ReportReceiver, name: str, options: dict[str, object], kind: str
-) -> None:
+def test_what_goes_wrong_is_concluded(receiver: ReportReceiver, name: str, options: dict[str, Any], kind: str) -> None:
     error = run(receiver, name, **options).conclusion.error
     assert error is not None
     assert error.kind == kind
@@ -107,7 +106,7 @@ print(json.dumps([done.conclusion.outcome, os.getsid(0) == os.getpid()]))
 """
 
 
-def in_a_child(receiver: ReportReceiver, **options: object) -> subprocess.CompletedProcess[str]:
+def in_a_child(receiver: ReportReceiver, **options: Any) -> subprocess.CompletedProcess[str]:
     fields = job(receiver, "echo_process", **options)._asdict()
     del fields["payload"]
     command = [sys.executable, "-c", WORKER, json.dumps(fields)]

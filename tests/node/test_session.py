@@ -288,10 +288,11 @@ async def test_a_handler_that_cannot_be_stopped_is_abandoned(
     async with running(hub, tmp_path) as service:
         peer = await hub.peer()
         await peer.welcome()
-        await peer.send(task("a", "block", payload={"seconds": 1.0}))
+        await peer.send(task("a", "stay", payload={"until": str(tmp_path / "free")}))
         await until(lambda: service._session is not None and service._session._core.slots_in_use == 1)
         service.stop_handlers()
         assert await done(service) == 1
+        (tmp_path / "free").touch()
 
 
 async def test_a_lease_that_runs_out_while_the_hub_is_away_stops_its_attempt(hub: FakeHub, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from protocol.limits import is_identifier
         ({"labels": {"a": "c" * 300}}, "label a"),
         ({"labels": {f"k{number}": "" for number in range(65)}}, "65 labels"),
         ({"client_key": Path("key")}, "client certificate"),
+        ({"proxy": "proxy.example"}, "http://"),
         ({"drain_timeout_s": -1.0}, "drain timeout"),
     ],
 )

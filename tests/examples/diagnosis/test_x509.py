@@ -35,10 +35,11 @@ def test_a_certificate_after_2049_writes_its_time_in_the_long_form() -> None:
     assert read.names == ()
 
 
-@pytest.mark.parametrize("length", [0, 1, 2, 10, 100, len(DER) - 1])
-def test_a_cut_certificate_is_refused(length: int) -> None:
+@pytest.mark.parametrize("missing", [1.0, 0.99, 0.5, 0.1, 0.0])
+def test_a_cut_certificate_is_refused(missing: float) -> None:
+    length = int(len(DER) * (1 - missing))
     with pytest.raises(BadCertificateError):
-        read_certificate(DER[:length])
+        read_certificate(DER[: min(length, len(DER) - 1)])
 
 
 @given(st.binary(max_size=200))

@@ -74,7 +74,7 @@ async def test_what_no_retry_can_help_is_not_retried() -> None:
 async def test_a_timeout_ends_an_attempt() -> None:
     async with LocalClient() as client:
         for slow in (tasks.too_slow, tasks.until_cancelled.options(timeout_s=0.02)):
-            with pytest.raises(TaskFailed, match="ran longer than 0.02 s") as caught:
+            with pytest.raises(TaskFailed, match=r"ran longer than 0\.02 s") as caught:
                 await (await client.submit(slow)).result()
             assert caught.value.kind == "timeout"
 
@@ -199,7 +199,13 @@ async def test_a_running_task_can_be_looked_at() -> None:
 
 async def test_what_is_not_there_is_said() -> None:
     async with LocalClient() as client:
-        for question in (client.get("x"), client.logs("x"), client.cancel("x"), client.node("x"), client.cordon("local")):
+        for question in (
+            client.get("x"),
+            client.logs("x"),
+            client.cancel("x"),
+            client.node("x"),
+            client.cordon("local"),
+        ):
             with pytest.raises(NotFoundError):
                 await question
 

@@ -1,0 +1,235 @@
+"""The hub put together: started, stopped, degraded, and closed to strangers; with real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from hub.errors import SettingsError
+from hub.service import HubService
+from hub.settings import HubSettings, is_loopback
+from hub.store.contract import Committed, Now, Operation, Store, StoreRefusedError, StoreUnavailableError
+from hub.tokens import create_token, revoke_token
+from protocol import frames
+from protocol.codec import encode, hub_frames_decoder
+from protocol.frames import Frame, Inventory, Register
+from protocol.limits import SUBPROTOCOL
+from tests.hub.harness import done
+
+WITHIN_S = 10.0
+
+
+class FailingStore:
+    """The real store, until it is told to fail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.fails = False
+
+    def execute(self, operations: Sequence[Operation], now: Now) -> Committed:
+        if self.fails:
+            raise StoreUnavailableError("database or disk is full")
+        return self._store.execute(operations, now)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class Running:
+    """A started hub with a store that can fail, and a way to talk to it."""
+
+    def __init__(self, state: Path, **settings: Any) -> None:
+        self.stores: list[FailingStore] = []
+        values: dict[str, Any] = {"state": state, "node_port": 0, "http_port": 0, "durability": "normal"} | settings
+        self.service = HubService(HubSettings(**values), wrap_store=self._wrap)
+
+    def _wrap(self, store: Store) -> Any:
+        self.stores.append(FailingStore(store))
+        return self.stores[0]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.service.http_port}"
+
+    async def node(self, token: str | None = None) -> ClientConnection:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return await connect(
+            f"ws://127.0.0.1:{self.service.node_port}/v1/node",
+            subprotocols=[SUBPROTOCOL],
+            additional_headers=headers,
+            compression=None,
+            proxy=None,
+        )
+
+    async def call(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
+        async with aiohttp.ClientSession() as http, http.request(method, self.url + path, **more) as answer:
+            return answer.status, await answer.json()
+
+
+@pytest.fixture
+async def hub(tmp_path: Path) -> AsyncIterator[Running]:
+    hub = Running(tmp_path)
+    await hub.service.start()
+    yield hub
+    await hub.service.stop()
+
+
+async def say(socket: ClientConnection, frame: Frame) -> None:
+    await socket.send(encode(frame), text=True)
+
+
+async def hear(socket: ClientConnection, kind: type[Frame]) -> Any:
+    """Read until a frame of this kind comes."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            for frame in hub_frames_decoder().decode(await socket.recv(decode=False)):
+                if isinstance(frame, kind):
+                    return frame
+
+
+async def register(hub: Running, token: str | None = None) -> ClientConnection:
+    socket = await hub.node(token)
+    await say(socket, Register(node_id="n", instance_id="i", slots=4, handlers=["work"], inventory=Inventory()))
+    await hear(socket, frames.Registered)
+    return socket
+
+
+async def until(fact: Any) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not await fact():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_task_goes_all_the_way(hub: Running) -> None:
+    socket = await register(hub)
+    status, accepted = await hub.call("POST", "/v1/tasks", json={"id": "t", "name": "work", "payload": {"a": 1}})
+    assert (status, accepted["id"], accepted["existing"]) == (201, "t", False)
+    task = await hear(socket, frames.Task)
+    assert bytes(task.payload) == b'{"a": 1}'
+    await say(socket, done("t"))
+    assert (await hear(socket, frames.Ack)).attempts == [("t", 1)]
+    status, view = await hub.call("GET", "/v1/tasks/t?wait=5")
+    assert (status, view["state"], view["value"]) == (200, "succeeded", None)
+
+
+async def test_stopping_twice_is_harmless_and_so_is_stopping_what_never_started(tmp_path: Path) -> None:
+    hub = Running(tmp_path)
+    await hub.service.stop()
+    await hub.service.start()
+    await hub.service.stop()
+    await hub.service.stop()
+
+
+async def test_a_hub_that_stops_tells_its_nodes_and_closes_with_1012(hub: Running) -> None:
+    socket = await register(hub)
+    stopping = asyncio.create_task(hub.service.stop())
+    assert (await hear(socket, frames.GoAway)).action == "reconnect"
+    await stopping
+    await socket.wait_closed()
+    assert socket.close_code == 1012
+
+
+async def test_while_the_store_fails_nothing_is_acked_or_lost_and_the_hub_goes_on_by_itself(hub: Running) -> None:
+    socket = await register(hub)
+    await hub.call("POST", "/v1/tasks", json={"id": "t", "name": "work"})
+    await hear(socket, frames.Task)
+    store = hub.stores[0]
+    store.fails = True
+    await say(socket, done("t"))
+
+    async def degraded() -> bool:
+        status, ready = await hub.call("GET", "/readyz")
+        return status == 503 and "disk is full" in str(ready["reasons"])
+
+    await until(degraded)
+    status, refused = await hub.call("POST", "/v1/tasks", json={"name": "work"})
+    assert (status, refused["error"]["code"]) == (503, "degraded")
+    await say(socket, frames.Heartbeat(sequence=1))
+    assert (await hear(socket, frames.HeartbeatAck)).sequence == 1
+    status, view = await hub.call("GET", "/v1/tasks/t")
+    assert (status, view["state"]) == (200, "running")
+    store.fails = False
+    assert (await hear(socket, frames.Ack)).attempts == [("t", 1)]
+    assert (await hub.call("GET", "/readyz"))[0] == 200
+    assert (await hub.call("GET", "/v1/tasks/t"))[1]["state"] == "succeeded"
+
+
+async def test_a_revoked_token_ends_its_session_within_a_second(tmp_path: Path) -> None:
+    boot = Running(tmp_path)
+    await boot.service.start()
+    await boot.service.stop()
+    token = create_token(tmp_path, name="n", role="node")
+    reader = create_token(tmp_path, name="r", role="read")
+    hub = Running(tmp_path)
+    await hub.service.start()
+    try:
+        socket = await register(hub, token.secret)
+        assert (await hub.call("GET", "/v1/nodes"))[0] == 401
+        allowed = {"Authorization": f"Bearer {reader.secret}"}
+        assert (await hub.call("GET", "/v1/nodes", headers=allowed))[0] == 200
+        assert (await hub.call("POST", "/v1/tasks", headers=allowed, json={"name": "x"}))[0] == 403
+        assert revoke_token(tmp_path, token.id)
+        async with asyncio.timeout(1.0):
+            await socket.wait_closed()
+        assert socket.close_code == 4003
+    finally:
+        await hub.service.stop()
+
+
+async def test_nobody_gets_in_from_outside_without_tokens(tmp_path: Path) -> None:
+    hub = Running(tmp_path, node_host="0.0.0.0")
+    with pytest.raises(SettingsError, match="there are no tokens; moorline token create"):
+        await hub.service.start()
+    create_token(tmp_path, name="a", role="admin")
+    again = Running(tmp_path, node_host="0.0.0.0")
+    await again.service.start()
+    await again.service.stop()
+
+
+async def test_an_operator_may_trust_the_network(tmp_path: Path) -> None:
+    hub = Running(tmp_path, http_host="0.0.0.0", insecure=True)
+    await hub.service.start()
+    await hub.service.stop()
+
+
+async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open(hub: Running, tmp_path: Path) -> None:
+    other = Running(tmp_path / "other", http_port=hub.service.http_port)
+    with pytest.raises(OSError, match=r"[Aa]ddress already in use"):
+        await other.service.start()
+    again = Running(tmp_path / "other")
+    await again.service.start()
+    await again.service.stop()
+
+
+async def test_two_hubs_do_not_share_a_state_folder(hub: Running, tmp_path: Path) -> None:
+    with pytest.raises(StoreRefusedError):
+        await Running(tmp_path).service.start()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"tls_cert": Path("c.pem")}, "tls_cert and tls_key go together"),
+        ({"client_ca": Path("c.pem")}, "client_ca needs TLS"),
+        ({"heartbeat_s": 0}, "heartbeat_s is 0; a value from 0.05 to 3600"),
+        ({"node_port": 70_000}, "node_port is 70000; a value from 0 to 65535"),
+        ({"payload_bytes_max": 10**9}, "payload_bytes_max is 1000000000"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        HubSettings(**settings)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("h", False)],
+)
+def test_loopback_is_known(host: str, *, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
