@@ -234,8 +234,11 @@ class Client:
 
         Raises:
             TaskError: at the place of an item whose task has no value; what was submitted behind it goes on.
+            ValueError: ``window`` is below 1.
             As `submit_many` does.
         """
+        if window < 1:
+            raise ValueError(f"window is {window}; it must be at least 1")
         remaining = iter(items)
         total = len(items) if isinstance(items, Sized) else None
         ahead: deque[TaskHandle[Any]] = deque()

@@ -10,11 +10,10 @@ from dashboards.demo.checker import Accepted, Told
 from dashboards.demo.workload import PlannedTask
 from moorline import Client, Options, TaskCancelled, TaskExpired, TaskFailed, TaskHandle, TaskLost
 
-# Half of the work at once, so that everybody is busy. The rest drips in, also while the hub is dead: about as quickly
-# as it is done, or quicker if it would take longer than this.
-DRIP_S_MAX = 10.0
+# Half of the work at once, so that everybody is busy. The rest drips in over this time, also while the hub is dead, so
+# that there is work under way for both kills, however few the tasks are.
+DRIP_S = 10.0
 DRIP_EVERY_S = 0.25
-DRIP_TASKS_MIN = 5
 
 # Ten times what the longest takes.
 TASK_TIMEOUT_S = 60.0
@@ -70,6 +69,6 @@ def waves(planned: Sequence[PlannedTask]) -> Iterator[Sequence[PlannedTask]]:
     """Cut the work into waves: half of it, and then equal drips."""
     half = (len(planned) + 1) // 2
     yield planned[:half]
-    size = max(DRIP_TASKS_MIN, round((len(planned) - half) * DRIP_EVERY_S / DRIP_S_MAX))
+    size = max(1, round((len(planned) - half) * DRIP_EVERY_S / DRIP_S))
     for start in range(half, len(planned), size):
         yield planned[start : start + size]

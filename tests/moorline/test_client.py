@@ -248,6 +248,12 @@ async def test_map_gives_values_in_order_and_reads_its_items_as_it_goes(client: 
     assert [value async for value in client.map(echo, [1, 2])] == [{"value": 1}, {"value": 2}]
 
 
+async def test_map_needs_a_window(client: Client) -> None:
+    with pytest.raises(ValueError, match="window is 0; it must be at least 1"):
+        await anext(client.map(echo, [1], window=0))
+    assert [value async for value in client.map(echo, [1, 2], window=1)] == [{"value": 1}, {"value": 2}]
+
+
 async def test_map_raises_where_a_task_has_no_value(client: Client, fake_hub: FakeHub) -> None:
     fake_hub.decide = lambda task: {"state": "failed"} if task["payload"]["value"] == 2 else succeed(task)
     values = client.map(echo, [1, 2, 3])
