@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from pathlib import Path
 from types import TracebackType
@@ -128,4 +129,6 @@ def save_svg(snapshot: Snapshot, path: Path) -> None:
     width, height = SVG_SIZE
     console = Console(record=True, width=width, height=height, file=io.StringIO(), force_terminal=True)
     console.print(render(snapshot, width, height))
-    path.write_text(console.export_svg(title="moorline demo"), encoding="utf-8")
+    picture = console.export_svg(title="moorline demo")
+    # rich names a font that a viewer would fetch from elsewhere; the viewer's own monospaced one does.
+    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL), encoding="utf-8")
