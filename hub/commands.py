@@ -96,7 +96,9 @@ _limits = partial(click.option, cls=SectionOption, section="Limits")
 @_keeps("--retention-count", metavar="N", type=int, default=1_000_000, help="How many finished tasks stay at most.")
 @_admits("--tls-cert", metavar="FILE", type=FILE, help="Certificate chain (PEM), for both ports.")
 @_admits("--tls-key", metavar="FILE", type=FILE, help="Its private key (PEM).")
-@_admits("--client-ca", metavar="FILE", type=FILE, help="Ask for certificates that this authority (PEM) has signed.")
+@_admits(
+    "--client-ca", metavar="FILE", type=FILE, help="Ask nodes for certificates that this authority (PEM) has signed."
+)
 @_admits(
     "--insecure", is_flag=True, help="Listen on other addresses than loopback without any token: trust the network."
 )

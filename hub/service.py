@@ -15,6 +15,7 @@ import ssl
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TypeVar
 
 from hub import effects as does
@@ -105,12 +106,14 @@ class HubService:
         self.started_at = self._clock().wall_s
         async with contextlib.AsyncExitStack() as ends:
             self._open_store(ends)
-            tls = self._tls()
+            # Before anything is open: a certificate that cannot be read is the operator's to mend.
+            tls_for_nodes = self._tls(self.settings.client_ca)
+            tls_for_clients = self._tls(None)
             await self._begin(ends)
-            await self._gateway.start(self.settings.node_host, self.settings.node_port, tls)
+            await self._gateway.start(self.settings.node_host, self.settings.node_port, tls_for_nodes)
             ends.push_async_callback(self._gateway.stop)
             self._http = HttpServer(make_application(self, self.settings, self._tokens))
-            await self._http.start(self.settings.http_host, self.settings.http_port, tls)
+            await self._http.start(self.settings.http_host, self.settings.http_port, tls_for_clients)
             ends.push_async_callback(self._http.stop)
             ends.callback(self.events.close)
             watching = self._loop.create_task(self._watch_tokens(), name="token watch")
@@ -179,14 +182,19 @@ class HubService:
             gone_after_s=settings.gone_after_s,
         )
 
-    def _tls(self) -> ssl.SSLContext | None:
+    def _tls(self, client_ca: Path | None) -> ssl.SSLContext | None:
+        """Make the TLS side of a port; with ``client_ca``, who comes must show a certificate that it signed.
+
+        Raises:
+            OSError: a file cannot be read; `ssl.SSLError` where it is not what it should be.
+        """
         settings = self.settings
         if settings.tls_cert is None:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
-        if settings.client_ca is not None:
-            context.load_verify_locations(settings.client_ca)
+        if client_ca is not None:
+            context.load_verify_locations(client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
