@@ -56,8 +56,10 @@ async def test_tasks_run_over_tls_with_a_private_authority(fleet: Fleet, certifi
             await stranger.submit(app.noop, 4)
 
 
-async def test_a_hub_that_asks_for_certificates_lets_in_who_shows_one(fleet: Fleet, certificates: Certificates) -> None:
-    secure(fleet, certificates, "--client-ca", str(certificates.ca))
+async def test_a_hub_that_asks_nodes_for_certificates_lets_in_who_shows_one(
+    fleet: Fleet, certificates: Certificates
+) -> None:
+    hub = secure(fleet, certificates, "--client-ca", str(certificates.ca))
     node = add_node(fleet, "--ca", str(certificates.ca))
     node.wait_for_line("no session with a hub")
     node.kill()
