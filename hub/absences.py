@@ -31,6 +31,11 @@ class Absences:
         self._heard_s[holder] = heard_s
         self._due_silence_s[holder] = remaining_s(LEASE_S_MIN, 0.0)
 
+    def renew(self, now_s: float) -> None:
+        """Count every lease as renewed: the hub could not hear, or not take, what was said to it."""
+        for holder in list(self._heard_s):
+            self.begin(holder, now_s)
+
     def end(self, holder: Holder) -> None:
         """Note that it is back, or holds nothing; twice is harmless."""
         self._heard_s.pop(holder, None)

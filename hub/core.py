@@ -28,6 +28,7 @@ from protocol.close_codes import CloseCode
 from protocol.codec import check_json
 from protocol.errors import BadFrameError, OutOfTurnError
 from protocol.frames import AttemptKey, Frame, HubLimits, NodeFrame, frame_type
+from protocol.limits import SLOTS_MAX
 
 # A connection that has not registered by then is closed: a node registers in its first message.
 REGISTER_WITHIN_S = 10.0
@@ -37,8 +38,18 @@ SWEEP_EVERY_S = 0.5
 CLAIM_EVERY_S = 2.0
 SEEN_EVERY_S = 10.0
 
+# Ticks are at most half a second apart. A longer gap than this means that the hub itself was stopped.
+STOOD_STILL_S = 5.0
+
 # Nodes whose slots one periodic claim offers: a full turn of 1,000 nodes takes a minute, and a claim stays short.
 CLAIM_NODES_MAX = 32
+
+# Of one node, on their way to the store: its slots' results twice over; and log frames, which are lossy.
+RESULTS_UNDER_WAY_MAX = 2 * SLOTS_MAX
+LOGS_UNDER_WAY_MAX = 16
+
+# When leases are looked at again that could not be looked at for a reason of the store's own.
+RELEASE_AGAIN_S = 5.0
 
 # A node that is in conflict with a live instance comes back after this, plus up to as much again.
 CONFLICT_RETRY_S = 30.0
@@ -93,6 +104,7 @@ class HubCore:
         self._stopping = False
         self._suspicious = False
         self._sweeping = False
+        self._ticked_s: float | None = None
         self._sweep_at_s = 0.0
         self._claim_at_s = 0.0
         self._seen_at_s = 0.0
@@ -162,6 +174,8 @@ class HubCore:
     def store_recovered(self, now: Now) -> list[Effect]:
         """The store takes commits again."""
         self._degraded = None
+        # Whoever lost its connection meanwhile was refused, with its results: that silence was ours.
+        self._absences.renew(now.steady_s)
         return self.tick(now)
 
     # --- connections ----------------------------------------------------------------------------------------------
@@ -219,6 +233,7 @@ class HubCore:
         """Act on the frames of a session that is open, results together in one operation."""
         told: list[Effect] = []
         results: list[frames.Result] = []
+        bye: frames.Bye | None = None
         for frame in message:
             match frame:
                 case frames.Result():
@@ -235,11 +250,14 @@ class HubCore:
                     session.leaving = True
                     self._pool.close(session.node_id)
                 case frames.Bye():
-                    told += self._bid_farewell(session, connection, frame)
+                    bye = frame
                 case _:
                     raise OutOfTurnError(frame_type(frame), "frames of an open session")
         if results:
             told += self._settle(session, results, now)
+        # Last: a message that is refused must not leave half a farewell behind.
+        if bye is not None:
+            told += self._bid_farewell(session, connection, bye)
         return told
 
     # --- registering ------------------------------------------------------------------------------------------------
@@ -286,7 +304,7 @@ class HubCore:
         told = self._supersede(previous)
         session = Session(frame, self._new_id(), connection, now.steady_s)
         if previous is not None:
-            self._by_session_id.pop(previous.session_id, None)
+            self._forget(previous)
         self._sessions[frame.node_id] = session
         self._by_session_id[session.session_id] = session
         self.counts["registrations"] += 1
@@ -340,6 +358,8 @@ class HubCore:
         resumed: bool,
     ) -> Effect:
         state.session = session
+        # It is heard of: a release that is asked for from here on must not find its old silence.
+        self._absences.end((session.node_id, session.instance_id))
         session.settling.clear()
         session.aside = 0
         operation = store.RegisterNode(
@@ -405,6 +425,8 @@ class HubCore:
         if self._sessions.get(session.node_id) is session:
             del self._sessions[session.node_id]
         self._by_session_id.pop(session.session_id, None)
+        for task_id, _ in session.held:
+            self._progress.pop(task_id, None)
 
     # --- results ----------------------------------------------------------------------------------------------------
 
@@ -415,6 +437,8 @@ class HubCore:
         fresh = [frame for frame in results if (frame.task_id, frame.attempt) not in session.settling]
         if not fresh:
             return []
+        if len(session.settling) + len(fresh) > RESULTS_UNDER_WAY_MAX:
+            raise OutOfTurnError("result", f"at most {RESULTS_UNDER_WAY_MAX} results that are not acked")
         limit = self._settings.limits.result_bytes_max
         settled = [_attempt_result(session.node_id, frame, limit, now) for frame in fresh]
         keys = [(frame.task_id, frame.attempt) for frame in fresh]
@@ -429,12 +453,15 @@ class HubCore:
         """Offer the slots that these results free, and what is free besides, for the same commit."""
         if self._stopping or not session.takes_work or session.connection is None:
             return [], {}
-        besides = max(0, self._pool.free(session.node_id))
-        if freed + besides == 0:
+        free = self._pool.free(session.node_id)
+        besides = max(0, free)
+        # Below 0 the node holds more than it has slots for: what is freed pays that back first.
+        offered = freed + free
+        if offered <= 0:
             return [], {}
         self._pool.give(session.node_id, -besides)
         session.aside += besides
-        offer = Offer(profile=session.profile, instance_id=session.instance_id, free=freed + besides)
+        offer = Offer(profile=session.profile, instance_id=session.instance_id, free=offered)
         # Only what was taken from the pool goes back to it; freed slots enter it when the results are committed.
         return [offer], {session.node_id: does.Put(session.connection, besides)}
 
@@ -475,10 +502,15 @@ class HubCore:
         lines = [line for line in frame.lines if (line.task_id, line.attempt) in session.held]
         if not lines or self._degraded is not None:
             return []
+        if session.logs_under_way >= LOGS_UNDER_WAY_MAX:
+            self.counts["log_lines_dropped"] += len(lines)
+            return [does.Tell(session.node_id, frames.Log(lines=lines))]
+        session.logs_under_way += 1
         append = store.AppendLogs(
             node_id=session.node_id, lines=lines, lines_max=self._settings.limits.log_lines_per_task_max
         )
-        return [does.Persist(append), does.Tell(session.node_id, frames.Log(lines=lines))]
+        told = does.Tell(session.node_id, frames.Log(lines=lines))
+        return [does.Persist(append, does.LogTicket(node_id=session.node_id)), told]
 
     # --- offers and assignments ---------------------------------------------------------------------------------------
 
@@ -607,6 +639,9 @@ class HubCore:
     def tick(self, now: Now) -> list[Effect]:
         """Do what the time asks for: late sockets, silent nodes, leases, due tasks, claims."""
         now_s = now.steady_s
+        if self._ticked_s is not None and now_s - self._ticked_s > STOOD_STILL_S:
+            self._awake(now_s)
+        self._ticked_s = now_s
         told = self._close_late(now_s)
         if self._degraded is not None:
             return told
@@ -623,6 +658,13 @@ class HubCore:
             told.append(does.Persist(store.NodeSeen(nodes=sorted(self._seen))))
             self._seen.clear()
         return told
+
+    def _awake(self, now_s: float) -> None:
+        """This process stood still: what was said to it meanwhile lies unread, so nobody has been silent."""
+        for session in self._sessions.values():
+            if session.connection is not None:
+                session.heard_s = now_s
+        self._absences.renew(now_s)
 
     def _sweep(self) -> store.Sweep:
         settings = self._settings
@@ -700,6 +742,10 @@ class HubCore:
         """
         told: list[Effect] = []
         for ticket, answer in done:
+            if isinstance(ticket, does.LogTicket):
+                session = self._sessions.get(ticket.node_id)
+                if session is not None:
+                    session.logs_under_way = max(0, session.logs_under_way - 1)
             told += self._follow(ticket, answer, now)
             if ticket.request is not None:
                 told.append(does.Reply(ticket.request, answer))
@@ -729,11 +775,11 @@ class HubCore:
             case store.NodeView(), _:
                 return self._wished(answer)
             case Exception(), _:
-                return self._failed(ticket, answer)
+                return self._failed(ticket, answer, now)
             case _:
                 return []
 
-    def _failed(self, ticket: Ticket, error: Exception) -> list[Effect]:
+    def _failed(self, ticket: Ticket, error: Exception, now: Now) -> list[Effect]:
         """An operation failed for a reason of its own: nothing of it happened, so take back what was tried."""
         told = self._push(ticket, [])
         message = f"{type(ticket).__name__}: {type(error).__name__}: {error}"
@@ -744,17 +790,23 @@ class HubCore:
             session = self._sessions.get(ticket.node_id)
             if session is not None:
                 session.settling.difference_update(ticket.keys)
+        if isinstance(ticket, does.ReleaseTicket):
+            self._absences.answer(ticket.holders, [RELEASE_AGAIN_S] * len(ticket.holders), now.steady_s)
         if isinstance(ticket, does.RegisterTicket):
             told += self._refuse(ticket.connection, "internal", "the hub could not register this node", 30.0)
         return told
 
 
 def _task_frame(assignment: Assignment) -> frames.Task:
+    payload = assignment.payload
+    if b"\n" in payload or b"\r" in payload:
+        # A frame is one line. Strings cannot hold a line end, so it is white space (RFC 8259, 2 and 7).
+        payload = payload.replace(b"\n", b" ").replace(b"\r", b" ")
     return frames.Task(
         task_id=assignment.task_id,
         attempt=assignment.attempt,
         name=assignment.name,
-        payload=Raw(assignment.payload),
+        payload=Raw(payload),
         timeout_s=assignment.timeout_s,
         lease_s=assignment.lease_s,
     )

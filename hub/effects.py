@@ -56,6 +56,12 @@ class RecordTicket(Ticket, frozen=True, kw_only=True):
     keys: Sequence[AttemptKey]
 
 
+class LogTicket(Ticket, frozen=True, kw_only=True):
+    """Log lines of this node."""
+
+    node_id: str
+
+
 class LeaveTicket(Ticket, frozen=True, kw_only=True):
     """A `bye` that was said on this connection."""
 

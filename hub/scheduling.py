@@ -127,7 +127,7 @@ class SlotPool:
                 return []
             return self._offers({wanted.target: min(count, slots.free)})
         turns = self._turns_of(wanted)
-        return self._take_in_turn(turns, self._in_turn[wanted], count)
+        return self._take_in_turn(wanted, turns, self._in_turn[wanted], count)
 
     def take_any(self, nodes: int) -> list[Offer]:
         """Put all free slots of up to ``nodes`` nodes aside, the same ones not again before the others had their
@@ -168,13 +168,13 @@ class SlotPool:
         turns = self._turns[wanted] = deque(members)
         return turns
 
-    def _take_in_turn(self, turns: deque[str], members: set[str], count: int) -> list[Offer]:
+    def _take_in_turn(self, wanted: TaskClass, turns: deque[str], members: set[str], count: int) -> list[Offer]:
         taken: dict[str, int] = {}
         while count > 0 and turns:
             node_id = turns.popleft()
             slots = self._nodes.get(node_id)
             left = 0 if slots is None else slots.free - taken.get(node_id, 0)
-            if left <= 0:
+            if slots is None or left <= 0 or not can_serve(slots.profile, wanted):
                 members.discard(node_id)
                 continue
             # Alone, a node takes all at once; among others, one slot a turn.

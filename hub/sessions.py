@@ -39,6 +39,7 @@ class Session:
         "instance_id",
         "is_ready",
         "leaving",
+        "logs_under_way",
         "node_id",
         "profile",
         "registration",
@@ -66,6 +67,7 @@ class Session:
         self.draining = False
         self.leaving = frame.draining
         self.aside = 0
+        self.logs_under_way = 0
         self.held: set[AttemptKey] = set()
         self.settling: set[AttemptKey] = set()
 

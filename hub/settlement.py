@@ -76,6 +76,13 @@ def lose(row: TaskRow, reason: str) -> Change | None:
     return _move(row, Move.LOSE, losses=losses, error=error, counts_as="lost")
 
 
+def return_unstarted(row: TaskRow) -> Change | None:
+    """Decide about a held attempt whose instance has said `bye`: it never arrived, so nothing was lost."""
+    if not row.held:
+        return None
+    return _move(row, Move.RETRY_NOW) if row.state is TaskState.RUNNING else _stay(row)
+
+
 def cancel(row: TaskRow, reason: str) -> Change | None:
     """Decide about a wish to cancel; None if the task has its outcome.
 

@@ -82,9 +82,16 @@ def document() -> dict[str, Any]:
                 "token": {"type": "http", "scheme": "bearer", "description": "A token with the role `node`."}
             },
             "messages": {_name(kind): _message(kind) for kind in kinds},
-            "schemas": schemas,
+            "schemas": {name: _tidy(schema) for name, schema in schemas.items()},
         },
     }
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Take the indentation out of a description: Python keeps it in docstrings up to 3.12."""
+    if "description" in schema:
+        return {**schema, "description": inspect.cleandoc(schema["description"])}
+    return schema
 
 
 def _name(kind: type[Frame]) -> str:

@@ -16,12 +16,12 @@ NODE_PATH: Final = "/v1/node"
 PAYLOAD_BYTES_MAX: Final = 256 * 1024
 RESULT_BYTES_MAX: Final = 256 * 1024
 
-# One line: a payload, and 64 KiB for what stands around it (an inventory of 1,000 slots takes 45 KiB).
-FRAME_BYTES_MAX: Final = 320 * 1024
+# One line. The longest honest one is the `register` of a node whose 4,096 slots are all in use, with ids as long as ids
+# may be: 0.8 MB. A task or a result with the largest payload takes 300 KB.
+FRAME_BYTES_MAX: Final = 1024 * 1024
 
-# One WebSocket message holds whatever a writer found to say when it woke. Four full frames: enough that grouping costs
-# nothing for large payloads, little enough that 1,000 slow peers cannot hold much.
-MESSAGE_BYTES_MAX: Final = 4 * FRAME_BYTES_MAX
+# One WebSocket message holds whatever a writer found to say when it woke: frames up to the target below, and one more.
+MESSAGE_BYTES_MAX: Final = 2 * FRAME_BYTES_MAX
 
 # A writer stops adding frames to a message past this size: small frames gain nothing beyond it.
 MESSAGE_BYTES_TARGET: Final = 128 * 1024
@@ -29,7 +29,7 @@ MESSAGE_BYTES_TARGET: Final = 128 * 1024
 # JSON nested deeper than this is refused at the door: decoders recurse, and no honest payload comes near.
 DEPTH_MAX: Final = 100
 
-# Slots bound the inventory, and so the size of `register`: 4,096 attempts of 45 bytes each fit one frame twice over.
+# Slots bound the inventory, and so the size of `register`: 4,096 attempts of up to 140 bytes each fit one frame.
 SLOTS_MAX: Final = 4096
 HANDLERS_MAX: Final = 1024
 LABELS_MAX: Final = 64

@@ -308,6 +308,9 @@ class Reconciled(Struct, frozen=True, kw_only=True):
 class NodeLeft(Struct, frozen=True, kw_only=True):
     """Note that a node's session has no connection any more (`unreachable`) or that it said `bye` (`gone`).
 
+    Who says `bye` holds nothing. What the store says that this instance holds was assigned meanwhile and never arrived:
+    it is queued again, and nothing is counted.
+
     Conditional on ``instance_id`` and ``session_id`` being the ones of the last registration.
     """
 

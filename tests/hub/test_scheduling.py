@@ -230,3 +230,13 @@ def test_the_summary_is_a_sentence_for_the_person_on_call() -> None:
     assert summary(place(state=TaskState.SCHEDULED, due_at=130.0)) == "It waits for its time, 30 s from now."
     assert summary(place(state=TaskState.RUNNING, attempt=2, node="n")) == "It is running: attempt 2 on node n."
     assert summary(place(state=TaskState.LOST)) == "It is lost."
+
+
+def test_a_node_that_lost_a_handler_is_offered_for_it_no_more() -> None:
+    pool = SlotPool()
+    pool.open(profile("a"), "i", 10)
+    pool.open(profile("b"), "i", 10)
+    pool.take(WORK, 1)
+    pool.close("a")
+    pool.open(profile("a", handlers="play"), "j", 10)
+    assert [taken(pool.take(WORK, 1)) for _ in range(4)] == [{"b": 1}] * 4

@@ -107,6 +107,14 @@ class Installation(RuleBasedStateMachine):
         self.world.kill_node(node_id)
 
     @rule(node_id=nodes)
+    def drain(self, node_id: str) -> None:
+        self.world.drain(node_id)
+
+    @rule(seconds=st.sampled_from([10.0, 45.0, 100.0]))
+    def stand_still(self, seconds: float) -> None:
+        self.world.stand_still(seconds)
+
+    @rule(node_id=nodes)
     def start_node(self, node_id: str) -> None:
         self.world.start_node(node_id)
 

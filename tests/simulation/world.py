@@ -237,6 +237,12 @@ class World:
             machine.wire.node_has_it, machine.wire.is_cut = False, True
             machine.wire = None
 
+    def drain(self, node_id: str) -> None:
+        """The node's supervisor asks it to leave."""
+        machine = self.machines[node_id]
+        if machine.core is not None:
+            self._apply_node(machine, machine.core.drain("asked", self.now_s))
+
     def finish(self, node_id: str, key: AttemptKey, outcome: Outcome) -> None:
         """A handler ends; one that was told to stop ends as cancelled."""
         machine = self.machines[node_id]
@@ -284,7 +290,9 @@ class World:
                     for key in effect.keys:
                         machine.outbox.pop(key, None)
                 case node_does.Exit():
-                    machine.core = None
+                    machine.core, machine.dial_at_s = None, None
+                    self.died.add(machine.instance_id)
+                    assert not machine.running, "a node left before its handlers ended"
 
     def _note_start(self, machine: NodeMachine, key: AttemptKey) -> None:
         self.starts[key] += 1
@@ -357,6 +365,14 @@ class World:
     # --- time -------------------------------------------------------------------------------------------------------
 
     def pass_time(self, seconds: float) -> None:
+        """Let time pass for everybody, in steps as short as those of real clocks."""
+        while seconds > 0:
+            step_s = min(seconds, 2.0)
+            seconds -= step_s
+            self.stand_still(step_s)
+
+    def stand_still(self, seconds: float) -> None:
+        """Let time pass in one step: everything stood still meanwhile, and wakes in this order."""
         self.now_s += seconds
         if self.hub is not None:
             self._apply_hub(self.hub.tick(self.now))

@@ -11,6 +11,7 @@ of them, and read as one JSON text that SQLite puts together.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -27,6 +28,8 @@ T = TypeVar("T")
 # SQLite's 32,766 parameters; the smaller ones take what is left without a statement of its own for each count.
 CHUNKS = (64, 16, 4, 1)
 
+_COLUMN = re.compile(r"(?:change\.)?\bcolumn(\d+)\b")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -41,7 +44,12 @@ def update(connection: sqlite3.Connection, table: str, key: str, assignments: st
     ``key`` is the column that the first value is compared with; ``assignments`` name the other values ``column2``,
     ``column3`` and so on.
     """
-    return _write(connection, _update_statement, table, key, assignments, rows)
+    several = len(rows) - len(rows) % CHUNKS[-2]
+    changed = _write(connection, _update_statement, table, key, assignments, rows[:several])
+    for row in rows[several:]:
+        statement, order = _update_one_statement(table, key, assignments)
+        changed += connection.execute(statement, [row[column] for column in order]).rowcount
+    return changed
 
 
 def delete(connection: sqlite3.Connection, table: str, key: str, values: Iterable[Value]) -> None:
@@ -97,14 +105,16 @@ def _insert_statement(table: str, columns: str, suffix: str, width: int, size: i
 
 @cache
 def _update_statement(table: str, key: str, assignments: str, width: int, size: int) -> str:
-    if size == 1:
-        # One row needs no table of values: SQLite finds it at once.
-        numbered = assignments
-        for column in range(width, 1, -1):
-            numbered = numbered.replace(f"column{column}", f"?{column}")
-        return f"UPDATE {table} SET {numbered} WHERE {key} = ?1"
     values = f"(VALUES {_marks(width, size)}) AS change"
     return f"UPDATE {table} SET {assignments} FROM {values} WHERE {table}.{key} = change.column1"
+
+
+@cache
+def _update_one_statement(table: str, key: str, assignments: str) -> tuple[str, list[int]]:
+    """Give the statement for one row, which needs no table of values, and which value stands for each parameter."""
+    text = f"UPDATE {table} SET {assignments} WHERE {key} = column1"
+    order = [int(number) - 1 for number in _COLUMN.findall(text)]
+    return _COLUMN.sub("?", text), order
 
 
 @cache

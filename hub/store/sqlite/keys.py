@@ -113,12 +113,12 @@ def _parked(tx: Transaction, key: str, class_id: int, limit: int) -> list[Stored
 def _parked_classes(tx: Transaction, key: str) -> list[int]:
     statement = """
         WITH RECURSIVE parked (class_id) AS (
-            SELECT MIN(class_id) FROM tasks WHERE concurrency_key = ?1 AND state = 8
+            SELECT MIN(class_id) FROM tasks WHERE concurrency_key = ? AND state = 8
             UNION ALL
             SELECT (SELECT MIN(class_id) FROM tasks
-                    WHERE concurrency_key = ?1 AND state = 8 AND tasks.class_id > parked.class_id)
+                    WHERE concurrency_key = ? AND state = 8 AND tasks.class_id > parked.class_id)
             FROM parked WHERE parked.class_id IS NOT NULL
         )
         SELECT json_group_array(class_id) FROM parked WHERE class_id IS NOT NULL
     """
-    return _numbers.decode(tx.connection.execute(statement, (key,)).fetchone()[0])
+    return _numbers.decode(tx.connection.execute(statement, (key, key)).fetchone()[0])

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from hub.reconciliation import reconcile
+from hub.settlement import return_unstarted
 from hub.store.contract import (
     Assignment,
     HubStarted,
@@ -166,6 +167,12 @@ def left(tx: Transaction, operation: NodeLeft) -> None:
     ).rowcount
     if changed:
         tx.event(f"node.{state}", node_id=operation.node_id, reason=operation.reason)
+    if changed and operation.gone:
+        # `bye` says that it holds nothing: what was assigned since was never pushed, or dropped unread.
+        condition = "WHERE held = 1 AND node_id = ? AND instance_id = ?"
+        held = rows.select(tx.connection, condition, (operation.node_id, operation.instance_id))
+        changes = ((task, return_unstarted(rows.row_of(task))) for task in held)
+        settling.write(tx, [Settled(task, change) for task, change in changes if change is not None])
 
 
 def seen(tx: Transaction, operation: NodeSeen) -> None:

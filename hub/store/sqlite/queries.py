@@ -128,10 +128,10 @@ def queue_place(connection: sqlite3.Connection, task_id: str) -> QueuePlace | No
     position = None
     if view.state is TaskState.QUEUED:
         statement = (
-            "SELECT COUNT(*) FROM tasks WHERE state = 1 AND class_id = (SELECT class_id FROM tasks WHERE seq = ?1)"
-            " AND (rank, seq) < (?2, ?1)"
+            "SELECT COUNT(*) FROM tasks WHERE state = 1 AND class_id = (SELECT class_id FROM tasks WHERE seq = ?)"
+            " AND (rank, seq) < (?, ?)"
         )
-        position = 1 + int(connection.execute(statement, (stored.seq, stored.rank)).fetchone()[0])
+        position = 1 + int(connection.execute(statement, (stored.seq, stored.rank, stored.seq)).fetchone()[0])
     holders = 0
     key = view.options.concurrency_key
     if key is not None:
@@ -269,10 +269,10 @@ def events(connection: sqlite3.Connection, after_id: int, limit: int) -> EventPa
     found: list[Event] = []
     statement = (
         "SELECT first_id, body FROM event_batches WHERE first_id >="
-        " IFNULL((SELECT MAX(first_id) FROM event_batches WHERE first_id <= ?1 + 1), 0) AND first_id + count > ?1 + 1"
+        " IFNULL((SELECT MAX(first_id) FROM event_batches WHERE first_id <= ? + 1), 0) AND first_id + count > ? + 1"
         " ORDER BY first_id"
     )
-    for _, body in connection.execute(statement, (after_id,)):
+    for _, body in connection.execute(statement, (after_id, after_id)):
         found += [event for event in _events.decode(body) if event.id > after_id]
         if len(found) >= limit:
             break

@@ -97,10 +97,10 @@ def _remove_events(tx: Transaction, batch: int) -> bool:
 def _next_due_in_s(tx: Transaction) -> float | None:
     """Give how long until the next task is due or past its deadline."""
     found = tx.connection.execute(
-        "SELECT (SELECT MIN(due_at) FROM tasks WHERE state = 0 AND due_clock = 0) - ?1,"
-        " (SELECT MIN(due_at) FROM tasks WHERE state = 0 AND due_clock = 1) - ?2,"
-        " (SELECT MIN(deadline_at) FROM tasks WHERE deadline_at IS NOT NULL AND state IN (0, 1, 8)) - ?2",
-        (tx.now.steady_s, tx.now.wall_s),
+        "SELECT (SELECT MIN(due_at) FROM tasks WHERE state = 0 AND due_clock = 0) - ?,"
+        " (SELECT MIN(due_at) FROM tasks WHERE state = 0 AND due_clock = 1) - ?,"
+        " (SELECT MIN(deadline_at) FROM tasks WHERE deadline_at IS NOT NULL AND state IN (0, 1, 8)) - ?",
+        (tx.now.steady_s, tx.now.wall_s, tx.now.wall_s),
     ).fetchone()
     waits = [max(0.0, wait_s) for wait_s in found if wait_s is not None]
     return min(waits, default=None)

@@ -38,7 +38,10 @@ async def serving(conversation: Conversation, context: ssl.SSLContext | None = N
         await asyncio.gather(*conversations, return_exceptions=True)
         for writer in writers:
             writer.transport.abort()
-        await server.wait_closed()
+        # From Python 3.12 on it waits for conversations too, also for one that began after they were ended.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await server.wait_closed()
 
 
 def saying(answer: bytes, *, and_close: bool = True) -> Conversation:
