@@ -170,6 +170,10 @@ def _without_standard_streams() -> Iterator[None]:
             os.dup2(nowhere, descriptor)
         yield
     finally:
+        for stream in (sys.stdout, sys.stderr):
+            # What a handler printed and Python still keeps must not follow into the streams that come back.
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
         for descriptor, copy in enumerate(kept):
             os.dup2(copy, descriptor)
             os.close(copy)
