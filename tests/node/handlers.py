@@ -124,8 +124,10 @@ def block(seconds: float) -> str:
 
 
 @task
-def stay(until: str) -> None:
-    """Return when there is a file, and not a moment before."""
+def stay(until: str, began: str = "") -> None:
+    """Return when there is a file, and not a moment before; leave one to say that it began."""
+    if began:
+        Path(began).touch()
     while not Path(until).exists():
         time.sleep(0.002)
 

@@ -288,8 +288,9 @@ async def test_a_handler_that_cannot_be_stopped_is_abandoned(
     async with running(hub, tmp_path) as service:
         peer = await hub.peer()
         await peer.welcome()
-        await peer.send(task("a", "stay", payload={"until": str(tmp_path / "free")}))
-        await until(lambda: service._session is not None and service._session._core.slots_in_use == 1)
+        began = tmp_path / "began"
+        await peer.send(task("a", "stay", payload={"until": str(tmp_path / "free"), "began": str(began)}))
+        await until(began.exists)
         service.stop_handlers()
         assert await done(service) == 1
         (tmp_path / "free").touch()
