@@ -69,15 +69,19 @@ def connect_writer(path: Path, durability: Durability) -> sqlite3.Connection:
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    """Open a connection that cannot write."""
+    """Open a connection that cannot write. Raises StoreRefusedError if it cannot be read."""
     connection = _connect(f"{path.absolute().as_uri()}?mode=ro")
-    _execute_all(
-        connection,
-        f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-        "PRAGMA query_only = 1",
-        f"PRAGMA cache_size = -{READER_CACHE_KIB}",
-        "PRAGMA temp_store = MEMORY",
-    )
+    try:
+        _execute_all(
+            connection,
+            f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+            "PRAGMA query_only = 1",
+            f"PRAGMA cache_size = -{READER_CACHE_KIB}",
+            "PRAGMA temp_store = MEMORY",
+        )
+    except sqlite3.Error as error:
+        connection.close()
+        raise refused(path, error) from error
     return connection
 
 
