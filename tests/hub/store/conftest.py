@@ -29,5 +29,8 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], S
 @pytest.fixture
 def board(open_store: Callable[[], Store]) -> Iterator[Board]:
     store = open_store()
-    yield Board(store)
+    board = Board(store)
+    yield board
+    # A test may have closed the first and opened another.
+    board.store.close()
     store.close()
