@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple, TypeAlias
 
+from node import failpoints
 from node.errors import OutboxError
 from protocol.codec import encode, node_frames_decoder
 from protocol.errors import ProtocolError
@@ -201,11 +202,14 @@ class Outbox:
 
     def _write(self) -> bool:
         """Commit what is gathered; False if the disk does not take it."""
+        stores, forgets = bool(self._unwritten), bool(self._forgotten)
         try:
+            failpoints.around_write("before", stores=stores, forgets=forgets)
             _commit(self._database, self._unwritten.values(), self._forgotten)
         except sqlite3.Error as error:
             self._note_failure(error)
             return False
+        failpoints.around_write("after", stores=stores, forgets=forgets)
         self._tell(self._unwritten)
         self._unwritten.clear()
         self._forgotten.clear()

@@ -13,6 +13,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from node import failpoints
 from node.errors import StateFolderError, StateFolderLockedError
 from protocol.limits import PREDECESSORS_MAX, is_identifier
 
@@ -98,6 +99,7 @@ def _read_instances(path: Path) -> list[str]:
 
 def _write_instances(path: Path, instances: list[str], *, is_durable: bool) -> None:
     """Replace the file as a whole, so that a reader finds the old one or the new one."""
+    failpoints.around_journal("before")
     draft = path.with_name(f"{path.name}.new")
     with draft.open("w", encoding="utf-8") as file:
         file.write("".join(f"{instance}\n" for instance in instances))
@@ -111,3 +113,4 @@ def _write_instances(path: Path, instances: list[str], *, is_durable: bool) -> N
             os.fsync(folder)
         finally:
             os.close(folder)
+    failpoints.around_journal("after")

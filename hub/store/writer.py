@@ -15,6 +15,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final, TypeAlias, TypeVarTuple
 
+from hub import failpoints
 from hub.effects import Ticket
 from hub.store.contract import Committed, Now, Operation, Record, Store, StoreUnavailableError, Submit
 
@@ -134,6 +135,7 @@ class StoreWriter:
         pause_s = RETRY_MIN_S
         while True:
             try:
+                failpoints.before_commit(operations)
                 committed = self._store.execute(operations, self._clock())
             except StoreUnavailableError as error:
                 self._degrade(str(error))
@@ -142,6 +144,7 @@ class StoreWriter:
                 _logger.exception("the store failed")
                 self._degrade(repr(error))
             else:
+                failpoints.after_commit(operations)
                 self._recover()
                 return committed
             if not self._may_retry(pause_s):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import time
 from pathlib import Path
 
@@ -16,6 +17,11 @@ async def noop(n: int = 0) -> int:
 
 @task
 async def echo(value: object) -> object:
+    return value
+
+
+@task(isolation="process")
+def echo_in_process(value: object) -> object:
     return value
 
 
@@ -55,6 +61,13 @@ def hold_in_process(path: str) -> str:
 async def block_the_loop(seconds: float) -> str:
     """Do what a handler must not: block its event loop."""
     time.sleep(seconds)
+    return "done"
+
+
+@task
+async def hold_the_interpreter(seconds: int) -> str:
+    """Do what a bad extension does: call into C and not let go of the interpreter."""
+    ctypes.PyDLL(None).sleep(seconds)
     return "done"
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,8 @@ class Process:
     """One process with its standard error kept, so that a failure can be read."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self.launcher: list[str] = []
+        """What stands before the command: another program that runs it."""
         self._command = command
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
@@ -64,7 +66,7 @@ class Process:
     def start(self) -> None:
         assert not self.alive
         self._process = subprocess.Popen(
-            [sys.executable, *self._command],
+            [sys.executable, *self.launcher, *self._command],
             cwd=ROOT,
             env={**os.environ, **self._environment},
             stdin=subprocess.DEVNULL,
@@ -86,6 +88,17 @@ class Process:
             f"{text!r} from {' '.join(self._command[:3])}:\n{self.log[-3000:]}",
         )
         assert self.log.count(text) >= count, self.log[-3000:]
+
+    def arm(self, failpoint: str | None) -> None:
+        """Set a failpoint (`protocol.failpoints`) for its next start, or none."""
+        self._environment.pop("MOORLINE_FAILPOINT", None)
+        if failpoint is not None:
+            self._environment["MOORLINE_FAILPOINT"] = failpoint
+
+    def wait_for_death(self, within_s: float = PATIENCE_S) -> None:
+        """Wait until it has ended by itself."""
+        until(lambda: not self.alive, f"the end of {' '.join(self._command[:3])}:\n{self.log[-3000:]}", within_s)
+        self.kill()
 
     def signal(self, number: int) -> None:
         assert self._process is not None
@@ -121,7 +134,6 @@ class HubProcess(Process):
         self.node_port = free_port()
         self.http_port = free_port()
         self.state = state
-        self._starts = 0
         command = [
             *("run_hub.py", "--state", str(state), "--node-port", str(self.node_port)),
             *("--http-port", str(self.http_port), *arguments),
@@ -136,11 +148,15 @@ class HubProcess(Process):
     def node_url(self) -> str:
         return f"ws://127.0.0.1:{self.node_port}"
 
+    def begin(self) -> None:
+        """Start it; returns at once."""
+        super().start()
+
     def start(self) -> None:
         """Start it; returns when it is ready."""
-        super().start()
-        self._starts += 1
-        self.wait_for_line("hub ready", self._starts)
+        ready = self.log.count("hub ready")
+        self.begin()
+        self.wait_for_line("hub ready", ready + 1)
 
     def restart(self) -> None:
         self.kill()
@@ -175,6 +191,13 @@ class Truth:
             (str(line["task_id"]), int(str(line["attempt"]))) for line in self.lines() if line["event"] == "start"
         )
 
+    def starts_by_task(self) -> Counter[str]:
+        """Count the starts of each task, over all its attempts."""
+        by_task: Counter[str] = Counter()
+        for (task_id, _), count in self.starts().items():
+            by_task[task_id] += count
+        return by_task
+
     def starts_of(self, task_id: str) -> int:
         return sum(count for (name, _), count in self.starts().items() if name == task_id)
 
@@ -192,7 +215,14 @@ class Fleet:
         self.hub = HubProcess(folder / "hub", "--heartbeat-s", "1")
         self.nodes: list[NodeProcess] = []
 
-    def add_node(self, node_id: str, *arguments: str, slots: int = 8) -> NodeProcess:
+    def add_node(
+        self,
+        node_id: str,
+        *arguments: str,
+        slots: int = 8,
+        failpoint: str | None = None,
+        launcher: Sequence[str] = (),
+    ) -> NodeProcess:
         node = NodeProcess(
             self.hub.node_url,
             self.folder / node_id,
@@ -202,8 +232,14 @@ class Fleet:
             slots=slots,
         )
         self.nodes.append(node)
+        node.arm(failpoint)
+        node.launcher = list(launcher)
         node.start()
         return node
+
+    def node(self, node_id: str) -> NodeProcess:
+        """Give a node by its id."""
+        return next(node for node in self.nodes if node.node_id == node_id)
 
     def end(self) -> None:
         for process in [*self.nodes, self.hub]:

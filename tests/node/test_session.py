@@ -16,6 +16,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from node import core
+from node.core import NodeCore
+from node.effects import Effect
 from node.errors import AppNotFoundError, OutboxError, StateFolderLockedError
 from node.service import NodeService, _version
 from node.session import Session
@@ -132,6 +134,24 @@ async def test_a_lost_connection_is_resumed_and_the_result_sent_again(hub: FakeH
         await ack(again, await again.expect(frames.Result))
         await again.send(frames.Cancel(task_id="b", attempt=1))
         assert (await again.expect(frames.Result)).task_id == "b"
+
+
+async def test_at_another_process_of_its_hub_a_node_registers_at_once_with_all_that_it_holds(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    hub.instance = "one"
+    async with running(hub, tmp_path):
+        peer = await hub.peer()
+        await peer.welcome()
+        await peer.send(task("a", "echo"))
+        await peer.expect(frames.Result)
+        hub.instance = "two"
+        peer.socket.transport.abort()
+        again = await hub.peer()
+        greeting = await again.welcome()
+        assert isinstance(greeting, frames.Register)
+        assert greeting.inventory == frames.Inventory(results=[("a", 1)])
+        await ack(again, await again.expect(frames.Result))
 
 
 async def test_an_unknown_session_is_registered_again_with_all_that_is_held(hub: FakeHub, tmp_path: Path) -> None:
@@ -420,10 +440,10 @@ async def test_a_bug_in_a_dial_is_a_failed_dial(
 async def test_a_bug_in_the_session_ends_the_node_with_its_own_code(
     hub: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def broken(*_: object) -> int:
+    def broken(*_: object) -> list[Effect]:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Session, "run", broken)
+    monkeypatch.setattr(NodeCore, "begin", broken)
     service = NodeService(NodeSettings(hubs=[hub.url], node_id="n1", state=tmp_path))
     service.start()
     assert await done(service) == 70
