@@ -177,6 +177,8 @@ class Client:
     async def broadcast(self, task: Task[..., T] | str, /, *args: Any, **kwargs: Any) -> Group[Any]:
         """Submit one task to each node that is online and matches its requirements.
 
+        A node that lost its session when the hub stopped, and is not back yet, counts as online.
+
         Raises as `submit` does.
         """
         payload = _payload_of(task, args, kwargs)

@@ -11,6 +11,7 @@ import msgspec
 from hub.lifecycle import TaskState
 from hub.scheduling import can_serve
 from hub.store.contract import (
+    HUB_STOPPED,
     Accepted,
     Assignment,
     Broadcast,
@@ -266,8 +267,11 @@ def _members(tx: Transaction, group: str) -> list[tuple[str, Accepted]]:
 
 
 def _ready(tx: Transaction) -> list[NodeProfile]:
-    rest = "FROM (SELECT * FROM nodes WHERE state = 'online' AND cordoned = 0 AND draining = 0 ORDER BY id)"
-    found = bulk.read(tx.connection, _profiles, "id, json(handlers), json(labels)", rest)
+    rest = (
+        "FROM (SELECT * FROM nodes WHERE (state = 'online' OR (state = 'unreachable' AND last_disconnect_reason = ?))"
+        " AND cordoned = 0 AND draining = 0 ORDER BY id)"
+    )
+    found = bulk.read(tx.connection, _profiles, "id, json(handlers), json(labels)", rest, (HUB_STOPPED,))
     return [
         NodeProfile(node_id=node_id, handlers=frozenset(handlers), labels=labels) for node_id, handlers, labels in found
     ]

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from hub.lifecycle import TaskState
-from hub.store.contract import Broadcast, Broadcasted, Claim, NodeWish, Submit, TaskClass, TaskFilter
+from hub.store.contract import (
+    Broadcast,
+    Broadcasted,
+    Claim,
+    HubStarted,
+    NodeLeft,
+    NodeWish,
+    Submit,
+    TaskClass,
+    TaskFilter,
+)
 from tests.hub.store.board import START_S, Board, ids, offer
 
 
@@ -246,6 +256,18 @@ def test_a_repeated_broadcast_gives_the_tasks_that_were_made_first(board: Board,
         ("a", "g.a", True),
         ("b", "g.b", True),
     ]
+
+
+def test_a_broadcast_reaches_those_too_that_a_restart_of_the_hub_cut_off(board: Board) -> None:
+    board.register("a", "ia")
+    board.register("away", "iw")
+    board.one(NodeLeft(node_id="away", instance_id="iw", session_id="s", reason="asleep"))
+    board.register("b", "ib")
+    board.one(HubStarted(hub_id="h"))
+    assert [node_id for node_id, _ in _broadcast(board).tasks] == ["a", "b"]
+    board.register("b", "ib")
+    board.one(NodeLeft(node_id="b", instance_id="ib", session_id="s", reason="asleep"))
+    assert [node_id for node_id, _ in _broadcast(board, "h").tasks] == ["a"]
 
 
 def test_a_broadcast_id_that_would_be_too_long_is_cut_and_stays_apart(board: Board) -> None:
