@@ -11,7 +11,7 @@ $(STAMP): pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,examples]'
 	touch $(STAMP)
 
-.PHONY: help setup demo test check format coverage bench clean
+.PHONY: help setup demo test check format coverage bench soak storm clean
 
 help:  ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,12 @@ format: $(STAMP)  ## Format the code
 
 bench: $(STAMP)  ## Print one JSON object of measurements
 	@$(BIN)/python -m benchmarks.throughput
+
+soak: $(STAMP)  ## Run the long tests of what must be survived: minutes each
+	$(BIN)/python -m pytest -m soak -s tests/faults
+
+storm: $(STAMP)  ## Simulate how large fleets come back, and draw docs/storm.svg
+	@$(BIN)/python -m benchmarks.storm --picture docs/storm.svg
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .moorline .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct, UnsetType
 
 from hub import effects as does
 from hub.absences import Absences, Holder
-from hub.admission import spread_s
+from hub.admission import is_outdated, spread_s
 from hub.effects import Aside, ConnectionId, Effect, RequestId, Ticket
 from hub.leases import is_silent
 from hub.scheduling import SlotPool
@@ -104,6 +104,9 @@ class HubCore:
         self._stopping = False
         self._suspicious = False
         self._sweeping = False
+        # Nodes that were at the hub before this process: the fleet, until they have had the time to come.
+        self._nodes_inherited = 0
+        self._inherited_until_s = 0.0
         self._ticked_s: float | None = None
         self._sweep_at_s = 0.0
         self._claim_at_s = 0.0
@@ -153,11 +156,13 @@ class HubCore:
         """Take note of what the store holds: a hub that starts counts every lease as renewed."""
         for holder in inherited.holders:
             self._absences.begin(holder, now.steady_s)
+        self._nodes_inherited = inherited.nodes
+        self._inherited_until_s = now.steady_s + REMEMBERED_S
 
     def stop(self) -> list[Effect]:
         """Push nothing more and ask every node to come back later; results are still taken and acked."""
         self._stopping = True
-        spread = spread_s(len(self._sessions), self._settings.admissions_per_s)
+        spread = self._spread_s()
         told: list[Effect] = []
         for session in self._sessions.values():
             self._pool.close(session.node_id)
@@ -174,8 +179,8 @@ class HubCore:
     def store_recovered(self, now: Now) -> list[Effect]:
         """The store takes commits again."""
         self._degraded = None
-        # Whoever lost its connection meanwhile was refused, with its results: that silence was ours.
-        self._absences.renew(now.steady_s)
+        # Whoever lost its connection meanwhile was refused, with its results, and whoever was to be registered waited.
+        self._count_silence_anew(now.steady_s)
         return self.tick(now)
 
     # --- connections ----------------------------------------------------------------------------------------------
@@ -202,7 +207,7 @@ class HubCore:
             node_id=session.node_id,
             instance_id=session.instance_id,
             session_id=session.session_id,
-            reason=reason[:200],
+            reason=store.HUB_STOPPED if self._stopping else reason[:200],
             gone=gone,
         )
         return [does.Persist(left)]
@@ -241,7 +246,7 @@ class HubCore:
                 case frames.Heartbeat():
                     session.heartbeat = frame
                     self._seen.add((session.node_id, session.instance_id))
-                    told.append(does.Send(connection, [frames.HeartbeatAck(sequence=frame.sequence)]))
+                    told.append(does.Send(connection, [self._beat_back(session, frame)]))
                 case frames.Progress():
                     told += self._note_progress(session, frame)
                 case frames.Log():
@@ -397,13 +402,14 @@ class HubCore:
     def _welcome(self, session: Session, answer: store.Reconciled, *, resumed: bool) -> list[Frame]:
         settings = self._settings
         kind = frames.Resumed if resumed else frames.Registered
+        session.spread_s = self._spread_s()
         said: list[Frame] = [
             kind(
                 session_id=session.session_id,
                 hub_id=settings.hub_id,
                 version=settings.version,
                 heartbeat_s=settings.heartbeat_s,
-                spread_s=spread_s(len(self._sessions), settings.admissions_per_s),
+                spread_s=session.spread_s,
                 limits=settings.limits,
             )
         ]
@@ -414,6 +420,18 @@ class HubCore:
         if session.draining:
             said.append(frames.GoAway(action="drain", reason="an operator asked for it"))
         return said
+
+    def _spread_s(self) -> float:
+        """Give the time over which the whole fleet can come back."""
+        return spread_s(max(len(self._sessions), self._nodes_inherited), self._settings.admissions_per_s)
+
+    def _beat_back(self, session: Session, beat: frames.Heartbeat) -> Frame:
+        """Acknowledge a heartbeat, and with it tell a spread that has changed."""
+        spread = self._spread_s()
+        if not is_outdated(session.spread_s, spread):
+            return frames.HeartbeatAck(sequence=beat.sequence)
+        session.spread_s = spread
+        return frames.HeartbeatAck(sequence=beat.sequence, spread_s=spread)
 
     def _bid_farewell(self, session: Session, connection: ConnectionId, frame: frames.Bye) -> list[Effect]:
         told = self._lose_connection(session, f"bye: {frame.reason}" if frame.reason else "bye", gone=True)
@@ -640,8 +658,11 @@ class HubCore:
         """Do what the time asks for: late sockets, silent nodes, leases, due tasks, claims."""
         now_s = now.steady_s
         if self._ticked_s is not None and now_s - self._ticked_s > STOOD_STILL_S:
-            self._awake(now_s)
+            # This process stood still: what was said to it meanwhile lies unread.
+            self._count_silence_anew(now_s)
         self._ticked_s = now_s
+        if now_s >= self._inherited_until_s:
+            self._nodes_inherited = 0
         told = self._close_late(now_s)
         if self._degraded is not None:
             return told
@@ -659,8 +680,8 @@ class HubCore:
             self._seen.clear()
         return told
 
-    def _awake(self, now_s: float) -> None:
-        """This process stood still: what was said to it meanwhile lies unread, so nobody has been silent."""
+    def _count_silence_anew(self, now_s: float) -> None:
+        """The hub could not hear, or not take, what was said to it: nobody has been silent."""
         for session in self._sessions.values():
             if session.connection is not None:
                 session.heard_s = now_s

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import secrets
 import ssl
 import weakref
 from collections import Counter, deque
@@ -20,14 +21,15 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from hub.admission import Admission
+from hub import failpoints
+from hub.admission import Admission, retry_after_header_s
 from hub.effects import ConnectionId
 from hub.store.contract import Now
 from protocol.close_codes import CloseCode
 from protocol.codec import encode_messages, node_frames_decoder
 from protocol.errors import FrameTooBigError, ProtocolError
 from protocol.frames import Frame, NodeFrame
-from protocol.limits import MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL
+from protocol.limits import HUB_INSTANCE_HEADER, MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,10 @@ FRAMES_WAITING_MAX = 20_000
 
 # How long one message may take to leave; a reader slower than that holds memory for nothing.
 SEND_WITHIN_S = 30.0
+
+# What may wait in a socket's buffer when its peer says something: one message, and the pongs that the library answers
+# without waiting for room. A peer that pings and never reads would have us keep all of them.
+UNREAD_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
 
 # The kernel's line of connections that are not accepted yet: a whole fleet may knock in the same second.
 BACKLOG = 4096
@@ -88,16 +94,32 @@ class GatewayEvents(Protocol):
         ...
 
 
-class _Peer:
-    """One accepted connection and what waits to be sent on it."""
+class _Socket(ServerConnection):
+    """A WebSocket whose peer has to read what it is answered."""
 
-    __slots__ = ("close", "flushing", "grant", "socket", "waiting")
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; drop the connection if too many of ours wait."""
+        super().data_received(data)
+        waiting_bytes = self.transport.get_write_buffer_size()
+        if waiting_bytes > UNREAD_BYTES_MAX and not self.transport.is_closing():
+            logger.warning("%s does not read: %d bytes wait; dropping it", _address_of(self), waiting_bytes)
+            self.transport.abort()
+
+
+class _Peer:
+    """One accepted connection and what waits to be sent on it. ``close_by_s``: the loop's time by which it must be
+    closed; ``limit``: of what its writer does at this moment.
+    """
+
+    __slots__ = ("close", "close_by_s", "flushing", "grant", "limit", "socket", "waiting")
 
     def __init__(self, socket: ServerConnection, grant: NodeGrant | None) -> None:
         self.socket = socket
         self.grant = grant
         self.waiting: deque[Frame] = deque()
         self.close: tuple[CloseCode, str] | None = None
+        self.close_by_s = float("inf")
+        self.limit: asyncio.Timeout | None = None
         self.flushing: asyncio.Task[None] | None = None
 
 
@@ -139,6 +161,7 @@ class Gateway:
         self._last: ConnectionId = 0
         self._server: Server | None = None
         self._stopping = False
+        self._instance_id = secrets.token_hex(8)
         self.refusals: Counter[str] = Counter()
         """How many handshakes were refused, by reason."""
         self.messages_sent = 0
@@ -166,7 +189,9 @@ class Gateway:
             ssl=tls,
             subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
             process_request=self._check_handshake,
+            process_response=self._sign_handshake,
             compression=None,
+            create_connection=_Socket,
             logger=_library_logger,
             server_header=None,
             max_size=MESSAGE_BYTES_MAX,
@@ -217,6 +242,10 @@ class Gateway:
             response.headers[name] = value
         return response
 
+    def _sign_handshake(self, _socket: ServerConnection, _request: Request, response: Response) -> None:
+        """Say which process this is, so that nobody tries to resume a session of another."""
+        response.headers[HUB_INSTANCE_HEADER] = self._instance_id
+
     def _refusal(self, headers: Headers, path: str, address: str) -> _Refusal | None:
         if path.partition("?")[0] != NODE_PATH:
             return _refuse(http.HTTPStatus.NOT_FOUND, "path", f"nodes connect to {NODE_PATH}, not to {path[:100]}")
@@ -260,8 +289,7 @@ class Gateway:
         retry_after_s = self._admission.admit(self._clock().steady_s)
         if retry_after_s is None:
             return None
-        # Whole seconds are all that the header can say; a little late is better than early.
-        after = {"Retry-After": str(int(retry_after_s) + 1)}
+        after = {"Retry-After": str(retry_after_header_s(retry_after_s))}
         return _refuse(http.HTTPStatus.SERVICE_UNAVAILABLE, "admission", "many nodes come at once; come back", after)
 
     # --- one connection ---------------------------------------------------------------------------------------------
@@ -326,11 +354,14 @@ class Gateway:
         self._wake(peer)
 
     def close(self, number: ConnectionId, code: CloseCode, reason: str) -> None:
-        """Close a connection after what waits to be sent on it."""
+        """Close a connection after what waits to be sent on it; one that does not read is not waited for."""
         peer = self._peers.get(number)
         if peer is None or peer.close is not None:
             return
         peer.close = (code, reason.encode()[:120].decode("utf-8", "ignore"))
+        peer.close_by_s = asyncio.get_running_loop().time() + CLOSE_TIMEOUT_S + 1
+        if peer.limit is not None and not peer.limit.expired():
+            peer.limit.reschedule(peer.close_by_s)
         self._wake(peer)
 
     def close_where(self, is_meant: Callable[[NodeGrant | None], bool], code: CloseCode, reason: str) -> int:
@@ -347,26 +378,32 @@ class Gateway:
     async def _flush(self, peer: _Peer) -> None:
         """Send what waits, grouped, until nothing does; then close if that was asked for."""
         socket = peer.socket
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(None) as limit:
+            async with asyncio.timeout(None) as peer.limit:
                 while peer.waiting:
                     frames = list(peer.waiting)
                     peer.waiting.clear()
+                    failpoints.before_send(frames)
                     for message in encode_messages(frames):
-                        limit.reschedule(asyncio.get_running_loop().time() + SEND_WITHIN_S)
+                        peer.limit.reschedule(min(loop.time() + SEND_WITHIN_S, peer.close_by_s))
                         await socket.send(message, text=True)
                         self.messages_sent += 1
+                    failpoints.after_send(frames)
                 if peer.close is not None:
-                    limit.reschedule(asyncio.get_running_loop().time() + CLOSE_TIMEOUT_S + 1)
+                    peer.limit.reschedule(peer.close_by_s)
                     await socket.close(*peer.close)
         except ConnectionClosed:
             peer.waiting.clear()
+        except ConnectionResetError:
+            peer.waiting.clear()
+            socket.transport.abort()
         except TimeoutError:
             logger.warning("a message to %s did not leave in time; dropping the connection", _address_of(socket))
             peer.waiting.clear()
             socket.transport.abort()
         finally:
-            peer.flushing = None
+            peer.flushing = peer.limit = None
             if peer.waiting:
                 self._wake(peer)
 

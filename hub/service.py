@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hub import effects as does
+from hub import failpoints
 from hub.admission import Admission
 from hub.clock import Clock
 from hub.core import CoreSettings, HubCore
@@ -28,6 +29,7 @@ from hub.events import EventFeed
 from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
 from hub.http.backend import Health
+from hub.http.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
 from hub.http.server import HttpServer
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
@@ -60,6 +62,9 @@ TICK_S_MAX = 0.5
 # API calls that wait for a commit at once; past it callers are told to come back.
 CALLS_MAX = 10_000
 
+# Descriptors beside those of connections: the database and its readers, the loop, what the libraries open.
+DESCRIPTORS_SPARE = 256
+
 
 def hub_version() -> str:
     """Give the installed version of Moorline."""
@@ -86,6 +91,7 @@ class HubService:
         self._calls: dict[RequestId, asyncio.Future[object]] = {}
         self._last_call: RequestId = 0
         self._tick_timer: asyncio.TimerHandle | None = None
+        self._tick_at_s = 0.0
         self._idle = asyncio.Event()
         self._ends: contextlib.AsyncExitStack | None = None
         self._stopping = False
@@ -124,6 +130,7 @@ class HubService:
     def _open_store(self, ends: contextlib.AsyncExitStack) -> None:
         settings = self.settings
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._clock = Clock.kept_in(settings.state)
         store = SqliteStore.open(settings.state / DATABASE_NAME, durability=settings.durability)
         ends.callback(store.close)
         self.hub_id = store.hub_id
@@ -256,6 +263,7 @@ class HubService:
         call = self._calls.pop(effect.request, None)
         if call is None or call.done():
             return
+        failpoints.before_reply(effect.answer)
         if isinstance(effect.answer, Exception):
             call.set_exception(effect.answer)
         else:
@@ -279,15 +287,19 @@ class HubService:
         now = self._clock()
         self._apply(self._core.tick(now))
         # Never sooner than 5 ms: a backlog of due tasks must leave room for everything else.
-        delay_s = min(TICK_S_MAX, max(0.005, self._core.wake_at_s() - now.steady_s))
-        self._tick_timer = self._loop.call_later(delay_s, self._tick)
+        self._tick_after(min(TICK_S_MAX, max(0.005, self._core.wake_at_s() - now.steady_s)))
 
     def _wake_by(self) -> None:
         """Tick sooner if something is due before the next tick."""
         delay_s = max(0.0, self._core.wake_at_s() - self._clock().steady_s)
-        if self._tick_timer is not None and self._loop.time() + delay_s < self._tick_timer.when():
+        if self._tick_timer is not None and self._loop.time() + delay_s < self._tick_at_s:
             self._tick_timer.cancel()
-            self._tick_timer = self._loop.call_later(delay_s, self._tick)
+            self._tick_after(delay_s)
+
+    def _tick_after(self, delay_s: float) -> None:
+        # The time is kept here: what uvloop gives for a delay of nothing does not know when it is due.
+        self._tick_at_s = self._loop.time() + delay_s
+        self._tick_timer = self._loop.call_later(delay_s, self._tick)
 
     async def _watch_tokens(self) -> None:
         """Read the tokens again and again, and end the sessions of those that are revoked."""
@@ -461,8 +473,25 @@ def run(settings: HubSettings) -> int:
     # The loop and the writer hand the interpreter to each other for every task that comes alone. Waiting the usual 5 ms
     # for a busy thread to let go is longer than all the rest of a task's way.
     sys.setswitchinterval(0.0005)
+    _ask_for_descriptors(settings.connections_max + HTTP_CONNECTIONS_MAX + DESCRIPTORS_SPARE)
     try:
         import uvloop  # noqa: PLC0415  # not on every platform; asyncio's own loop does the same at half the speed
     except ImportError:
         return asyncio.run(serve(settings))
     return uvloop.run(serve(settings))
+
+
+def _ask_for_descriptors(count: int) -> None:
+    """Let this process open as many files as its connections may take, or as many as the system allows.
+
+    Shells and service managers give 1,024 to who does not ask: a thousand sockets that say nothing would keep everybody
+    else out until they are cut.
+    """
+    try:
+        import resource  # noqa: PLC0415  # POSIX only
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

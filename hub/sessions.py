@@ -23,9 +23,10 @@ REMEMBERED_S = 600.0
 class Session:
     """One registration of a node.
 
-    ``connection`` is None while the node is away. ``is_ready``: its inventory is reconciled, so that it may be given
-    work. ``held`` is what the store says it holds; ``settling`` the part of it whose results are on their way to the
-    store; ``aside`` counts the slots that were put aside for operations under way on this connection.
+    ``connection`` is None while the node is away. ``spread_s`` is what it was last told. ``is_ready``: its inventory is
+    reconciled, so that it may be given work. ``held`` is what the store says it holds; ``settling`` the part of it
+    whose results are on their way to the store; ``aside`` counts the slots that were put aside for operations under way
+    on this connection.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class Session:
         "registration",
         "session_id",
         "settling",
+        "spread_s",
     )
 
     def __init__(self, frame: Register, session_id: str, connection: ConnectionId, now_s: float) -> None:
@@ -68,6 +70,7 @@ class Session:
         self.leaving = frame.draining
         self.aside = 0
         self.logs_under_way = 0
+        self.spread_s = 0.0
         self.held: set[AttemptKey] = set()
         self.settling: set[AttemptKey] = set()
 

@@ -31,9 +31,10 @@ RETRY_AFTER_JITTER: Final = 0.2
 PARKED_S_MIN: Final = 300.0
 PARKED_S_MAX: Final = 900.0
 
-# The longest wait between dials. A fleet that its hub admits within seconds need not be gone for longer than seconds
-# after the hub is back; a large one, or one that never heard its spread, leaves the hub more air.
-CAP_S_MIN: Final = 5.0
+# The longest wait between dials is the spread: a hub that is away is dialled by a third more nodes per second than it
+# would admit, at most. A fleet that is admitted within seconds need not be gone for longer than seconds after the hub
+# is back. Nobody waits longer than half a minute; who never heard a spread leaves the hub as much air.
+CAP_S_MIN: Final = 2.5
 CAP_S_MAX: Final = 30.0
 
 
@@ -51,7 +52,7 @@ class BackingOff:
         self._delays_s = _exponential_s(self._cap_s)
         self._is_fresh = True
 
-    def session_opened(self, spread_s: float) -> None:
+    def spread_named(self, spread_s: float) -> None:
         """Remember what the hub said about how to come back."""
         self._spread_s = max(spread_s, SPREAD_S_MIN)
         self._cap_s = min(max(self._spread_s, CAP_S_MIN), CAP_S_MAX)

@@ -25,10 +25,11 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
+from node import failpoints
 from node.errors import ConnectionLostError, DialError, SettingsError
 from protocol.codec import encode_messages, hub_frames_decoder
 from protocol.frames import HubFrame, NodeFrame
-from protocol.limits import MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL
+from protocol.limits import HUB_INSTANCE_HEADER, MESSAGE_BYTES_MAX, NAME_CHARACTERS_MAX, NODE_PATH, SUBPROTOCOL
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,12 @@ class Connection:
         """Whether so much waits to be sent that what may be lost should be."""
         return len(self._waiting) > FRAMES_CONGESTED
 
+    @property
+    def hub_instance(self) -> str:
+        """Which process of the hub this leads to; empty if it did not say."""
+        response = self._socket.response
+        return "" if response is None else response.headers.get(HUB_INSTANCE_HEADER, "")[:NAME_CHARACTERS_MAX]
+
     def send(self, frames: Sequence[NodeFrame]) -> None:
         """Queue frames, in order. Returning proves nothing: only the hub's answer does."""
         self._waiting.extend(frames)
@@ -104,19 +111,33 @@ class Connection:
                 self._has_news.clear()
                 frames = list(self._waiting)
                 self._waiting.clear()
+                failpoints.before_send(frames)
                 for message in encode_messages(frames):
                     async with asyncio.timeout(SEND_WITHIN_S):
                         await self._socket.send(message, text=True)
+                failpoints.after_send(frames)
         except ConnectionClosed:
             # Whoever receives hears of it too.
             pass
         except TimeoutError:
             logger.warning("the hub took no message for %.0f s; the connection is dropped", SEND_WITHIN_S)
             self._socket.transport.abort()
+        except ConnectionResetError:
+            self._socket.transport.abort()
         except Exception:
             # Without a writer a connection is of no use; the next one begins with all that is still to be said.
             logger.exception("a frame could not be sent, which is a bug in Moorline; the connection is dropped")
             self._socket.transport.abort()
+
+
+class _Dial(connect):
+    """A dial that follows no redirect: who the hub is, the operator says, and nobody else. A loop of redirects would be
+    ten dials in one.
+    """
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Leave a redirect as the refusal that it is."""
+        return exc
 
 
 class Dialer:
@@ -159,7 +180,7 @@ class Dialer:
             address += NODE_PATH
         options: dict[str, Any] = {"ssl": self._tls} if address.startswith("wss:") else {}
         try:
-            socket = await connect(
+            socket = await _Dial(
                 address,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 additional_headers=self._headers,
@@ -221,6 +242,11 @@ def _explain_status(error: InvalidStatus) -> DialError:
         return DialError(f"the hub does not let this node in{said}", "use a token with the role node", is_fatal=True)
     if status == 426:
         return DialError(f"the hub speaks another version{said}", "upgrade the older of the two", is_fatal=True)
+    if 300 <= status < 400:
+        place = response.headers.get("Location", "nowhere")[:BODY_CHARACTERS_MAX]
+        return DialError(
+            f"this address points to another ({status}: {place!r})", "name that one with --hub, as wss://…"
+        )
     if status in {429, 503}:
         return DialError(f"the hub takes nobody now ({status}){said}", retry_after_s=_seconds(response.headers))
     return DialError(f"{NOT_A_HUB} (HTTP {status}){said}", "check the address and the port")

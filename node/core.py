@@ -117,6 +117,7 @@ class NodeCore:
         self._hub = 0
         self._fatal_in_row = 0
         self._session_id: str | None = None
+        self._hub_instance = ""
         self._heartbeat_s = HEARTBEAT_S
         self._heard_s = 0.0
         self._greeted_s = 0.0
@@ -181,9 +182,16 @@ class NodeCore:
         """Begin: dial the first hub at once."""
         return [Dial(url=self._url, after_s=0.0)]
 
-    def connected(self, connection: ConnectionId, now_s: float) -> list[Effect]:
-        """A connection is up: say who we are, and all that we hold."""
+    def connected(self, connection: ConnectionId, now_s: float, *, hub_instance: str = "") -> list[Effect]:
+        """A connection is up: say who we are, and all that we hold.
+
+        ``hub_instance``: which process of a hub it leads to, if that is known. Sessions end with the process: at
+        another one there is nothing to resume, and to try would cost one more of the connections that it admits.
+        """
         told = self._wake(now_s)
+        if hub_instance and self._hub_instance and hub_instance != self._hub_instance:
+            self._session_id = None
+        self._hub_instance = hub_instance
         self._move(Step.CONNECT)
         self._connection = connection
         self._greeted_s = self._heard_s = now_s
@@ -361,7 +369,7 @@ class NodeCore:
         self._session_id = frame.session_id
         self._heartbeat_s = max(frame.heartbeat_s, HEARTBEAT_S_MIN)
         self._limits = frame.limits
-        self._backing_off.session_opened(frame.spread_s)
+        self._backing_off.spread_named(frame.spread_s)
         self._fatal_in_row = 0
         self._opened_s = now_s
         self._away_spread_s = None
@@ -395,6 +403,8 @@ class NodeCore:
                 return self._forget(frame.attempts)
             case frames.HeartbeatAck():
                 self._note_beat(frame.sequence, now_s)
+                if frame.spread_s is not None:
+                    self._backing_off.spread_named(frame.spread_s)
             case frames.Cancel():
                 return self._cancel((frame.task_id, frame.attempt), now_s)
             case frames.Verdicts():

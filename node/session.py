@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
+from node import failpoints
 from node.clock import steady_s
 from node.connection import Connection, Dialer
 from node.core import NodeCore, Profile, Vitals
@@ -104,10 +105,10 @@ class Session:
 
     async def run(self) -> int:
         """Hold a session until the node is to exit; gives the exit code. Cancelling it drops the connection."""
-        self._outbox.start()
-        self._executor.start()
-        self._perform(self._core.begin())
         try:
+            self._outbox.start()
+            self._executor.start()
+            self._perform(self._core.begin())
             return await self._exit
         finally:
             await self._close()
@@ -152,6 +153,7 @@ class Session:
         self._perform(self._core.tick(now_s, Vitals(load=os.getloadavg()[0], loop_lag_ms=self._loop_lag_ms)))
 
     def _note_ended(self, ended: list[Ended]) -> None:
+        failpoints.after_end()
         self._perform(self._core.ended(ended, steady_s()))
 
     def _note_stored(self, batches: list[list[AttemptKey]]) -> None:
@@ -182,7 +184,9 @@ class Session:
                 if effect.connection == self._number and self._connection is not None:
                     self._connection.send(effect.frames)
             case Start():
+                failpoints.around_start("before")
                 self._executor.run(effect.tasks)
+                failpoints.around_start("after")
             case Store():
                 behind_s = time.time() - steady_s()
                 self._outbox.put([Entry(item.result, item.ended_s + behind_s) for item in effect.results])
@@ -283,7 +287,7 @@ class Session:
         self._connection = connection
         code, reason = CloseCode.GOING_AWAY.value, "the node ends"
         try:
-            self._perform(self._core.connected(number, steady_s()))
+            self._perform(self._core.connected(number, steady_s(), hub_instance=connection.hub_instance))
             code, reason = await self._listen(number, connection)
         except Exception as error:
             logger.exception("the connection %d failed in a way that it should not", number)
@@ -304,6 +308,7 @@ class Session:
             except ProtocolError as error:
                 await connection.close(error.close_code, str(error))
                 return CloseCode.BAD_FRAME, f"the hub sent what is not a frame: {error}"
+            failpoints.after_receive(message)
             self._perform(self._core.received(number, message, steady_s()))
 
     def _fail(self, reason: str, *, is_fatal: bool = False, retry_after_s: float | None = None) -> None:

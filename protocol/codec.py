@@ -40,6 +40,9 @@ from protocol.limits import DEPTH_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSA
 
 F = TypeVar("F")
 
+# What the decoder raises for texts that are wrong: not UTF-8 and nested too deeply are not among msgspec's own.
+_REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -115,7 +118,7 @@ class Decoder(Generic[F]):
             self._check_sizes(message, size_bytes)
         try:
             return self._decoder.decode_lines(message)
-        except (msgspec.MsgspecError, RecursionError):
+        except _REFUSALS:
             return list(self._decode_each(message))
 
     def _check_sizes(self, message: bytes, size_bytes: int) -> None:
@@ -134,6 +137,8 @@ class Decoder(Generic[F]):
                 yield self._decoder.decode(line)
             except RecursionError:
                 raise BadFrameError("JSON is nested too deeply", line) from None
+            except UnicodeDecodeError:
+                raise BadFrameError("not UTF-8", line) from None
             except msgspec.MsgspecError as error:
                 frame_type = _type_of(line)
                 if frame_type is None:
@@ -148,7 +153,7 @@ class Decoder(Generic[F]):
 def _type_of(line: bytes) -> str | None:
     try:
         return _envelope.decode(line).type
-    except (msgspec.MsgspecError, RecursionError):
+    except _REFUSALS:
         return None
 
 

@@ -259,9 +259,13 @@ class Ack(Frame, tag="ack", frozen=True, kw_only=True):
 
 
 class HeartbeatAck(Frame, tag="heartbeat_ack", frozen=True, kw_only=True):
-    """The hub has taken note of the heartbeat ``sequence`` of this connection."""
+    """The hub has taken note of the heartbeat ``sequence`` of this connection.
+
+    ``spread_s``: as in `registered`, if it has changed noticeably since it was last named.
+    """
 
     sequence: Count
+    spread_s: Seconds | None = None
 
 
 class Verdicts(Frame, tag="verdicts", frozen=True, kw_only=True):

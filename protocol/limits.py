@@ -11,6 +11,10 @@ from typing import Final
 SUBPROTOCOL: Final = "moorline.v1"
 NODE_PATH: Final = "/v1/node"
 
+# In the hub's answer to a handshake: which process it is. Sessions end with the process, and a node that knows this
+# registers with its first frame; to resume first would cost each node of a fleet a connection more.
+HUB_INSTANCE_HEADER: Final = "Moorline-Hub-Instance"
+
 # A payload or a result is one JSON text. 256 KiB carries any set of parameters; larger things belong in a store of
 # files, with their address in the payload.
 PAYLOAD_BYTES_MAX: Final = 256 * 1024

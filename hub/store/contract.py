@@ -216,8 +216,15 @@ class Submitted(Struct, frozen=True, kw_only=True):
     assignments: list[Assignment]
 
 
+HUB_STOPPED = "the hub stopped"
+"""Why nodes are unreachable whose hub stopped or was killed: they are on their way back."""
+
+
 class Broadcast(Struct, frozen=True, kw_only=True):
-    """Insert one task, aimed at it, for each online node that is not cordoned or draining and can serve the template.
+    """Insert one task, aimed at it, for each node that is here, not cordoned or draining, and can serve the template.
+
+    Here is who is online, and who lost its session when a hub stopped and has not been heard of since: a restart must
+    not make a broadcast pass anybody by.
 
     The tasks' ids are ``{group}.{node_id}`` (cut and hashed if too long); a repeated group gives the tasks that were
     made first. ``template.task_id`` is the group.
@@ -427,7 +434,9 @@ class HubStarted(Struct, frozen=True, kw_only=True):
 
 
 class Inherited(Struct, frozen=True, kw_only=True):
-    """``(node_id, instance_id)`` of all that hold attempts: their leases count from now."""
+    """``holders`` are ``(node_id, instance_id)`` of all that hold attempts: their leases count from now. ``nodes``
+    counts those that were not gone, and so will come back.
+    """
 
     holders: list[tuple[str, str]]
     tasks: dict[str, int]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.core import CLAIM_EVERY_S, REGISTER_WITHIN_S, SEEN_EVERY_S
+from hub.sessions import REMEMBERED_S
 from hub.store.contract import AppendLogs, Cancelled, NodeSeen, NodeView, Record, Revived, Submitted
 from protocol import frames
 from protocol.close_codes import CloseCode
@@ -59,6 +60,39 @@ def test_an_unknown_session_is_said_to_be_unknown(hub: Hub, session_id: str, ins
     hub.say(connection, Resume(session_id=session_id, instance_id=instance_id, inventory=Inventory()))
     assert hub.sent[connection] == [frames.UnknownSession(session_id=session_id)]
     assert hub.closes[connection][0] is CloseCode.UNKNOWN_SESSION
+
+
+def test_a_fleet_that_has_grown_is_told_its_spread_with_a_heartbeat_and_once(tmp_path: Path) -> None:
+    hub = Hub(tmp_path / "hub.db", admissions_per_s=1.0)
+    first = hub.register("n0")
+    for number in range(1, 4):
+        hub.register(f"n{number}")
+    hub.say(first, frames.Heartbeat(sequence=1), frames.Heartbeat(sequence=2))
+    (registered,) = hub.frames(first, frames.Registered)
+    assert registered.spread_s == 1.0
+    acks = [frames.HeartbeatAck(sequence=1, spread_s=4.0), frames.HeartbeatAck(sequence=2)]
+    assert hub.frames(first, frames.HeartbeatAck) == acks
+    hub.store.close()
+
+
+def test_a_hub_that_starts_names_the_spread_of_the_fleet_that_it_had_until_it_had_the_time_to_come(
+    tmp_path: Path,
+) -> None:
+    before = Hub(tmp_path / "hub.db", admissions_per_s=1.0)
+    for number in range(8):
+        before.register(f"n{number}")
+    before.store.close()
+    hub = Hub(tmp_path / "hub.db", admissions_per_s=1.0, heartbeat_s=REMEMBERED_S)
+    hub.start()
+    first = hub.register("n0")
+    (registered,) = hub.frames(first, frames.Registered)
+    assert registered.spread_s == 8.0
+    for beat in range(1, 7):
+        hub.say(first, frames.Heartbeat(sequence=beat))
+        hub.now_s += REMEMBERED_S / 5
+        hub.tick()
+    assert [ack.spread_s for ack in hub.frames(first, frames.HeartbeatAck)] == [None] * 5 + [1.0]
+    hub.store.close()
 
 
 def test_the_same_instance_supersedes_its_own_connection(hub: Hub) -> None:

@@ -72,6 +72,40 @@ def test_after_a_full_disk_who_was_refused_has_time_to_bring_its_result(hub: Hub
     assert hub.state("t") == "succeeded"
 
 
+def test_who_waited_for_a_full_disk_to_be_registered_has_not_been_silent(hub: Hub) -> None:
+    hub.drop(hub.register())
+    hub.settle()
+    hub.submit("t", lease_s=10)
+    back = hub.connect()
+    hub.say(back, Resume(session_id="s1", instance_id="i", inventory=Inventory()))
+    hub.apply(hub.core.store_degraded("disk full"))
+    for _ in range(20):
+        hub.now_s += 2
+        hub.apply(hub.core.tick(hub.now))
+    hub.apply(hub.core.store_recovered(hub.now))
+    hub.settle()
+    assert hub.pushed(back) == [("t", 1)]
+    hub.tick(1)
+    assert back not in hub.closes
+    assert hub.state("t") == "running"
+
+
+def test_a_lease_counts_from_the_end_of_a_full_disk_also_where_the_broken_connection_was_not_noticed(hub: Hub) -> None:
+    hub.register()
+    hub.submit("t", on_lost="fail", lease_s=10)
+    hub.apply(hub.core.store_degraded("disk full"))
+    for _ in range(10):
+        hub.now_s += 2
+        hub.apply(hub.core.tick(hub.now))
+    # The node has dialled anew all the time, and was refused; its old connection still seems to be there.
+    hub.apply(hub.core.store_recovered(hub.now))
+    hub.tick(12)
+    second = hub.register(inventory=Inventory(results=[("t", 1)]))
+    hub.say(second, done("t"))
+    hub.settle()
+    assert hub.state("t") == "succeeded"
+
+
 def test_a_hub_that_stood_still_frees_nothing_for_its_own_silence(hub: Hub) -> None:
     node = hub.register()
     hub.submit("t", on_lost="fail", lease_s=30)

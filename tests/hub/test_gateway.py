@@ -12,7 +12,9 @@ from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
 
+from hub import gateway
 from hub.admission import Admission
 from hub.clock import Clock
 from hub.gateway import FRAMES_WAITING_MAX, Gateway
@@ -21,7 +23,7 @@ from protocol.close_codes import CloseCode
 from protocol.codec import encode, encode_messages, hub_frames_decoder
 from protocol.errors import OutOfTurnError
 from protocol.frames import NodeFrame
-from protocol.limits import FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, SUBPROTOCOL
+from protocol.limits import FRAME_BYTES_MAX, HUB_INSTANCE_HEADER, MESSAGE_BYTES_MAX, SUBPROTOCOL
 
 WITHIN_S = 10.0
 
@@ -114,6 +116,13 @@ async def closing(socket: ClientConnection) -> tuple[int, str]:
     async with asyncio.timeout(WITHIN_S):
         await socket.wait_closed()
     return socket.close_code or 0, socket.close_reason or ""
+
+
+async def test_every_handshake_says_which_process_of_the_hub_it_leads_to(door: Door) -> None:
+    async with a_door() as other:
+        sockets = [await door.knock(), await door.knock(), await other.knock()]
+        instances = [socket.response.headers[HUB_INSTANCE_HEADER] for socket in sockets if socket.response is not None]
+    assert instances[0] == instances[1] != instances[2]
 
 
 async def test_frames_travel_both_ways_and_many_in_one_message(door: Door) -> None:
@@ -254,6 +263,34 @@ async def test_a_node_that_does_not_read_is_cut_off_and_its_memory_freed(door: D
     assert len(peer.waiting) == 0
     stuck.transport.abort()
     await door.recorder.until(lambda: door.recorder.closed)
+
+
+async def test_a_node_that_pings_and_reads_no_pong_is_dropped(door: Door) -> None:
+    stuck = await door.knock()
+    await door.recorder.until(lambda: door.recorder.opened)
+    stuck.transport.pause_reading()
+    pings = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 1000
+    async with asyncio.timeout(WITHIN_S):
+        while not door.recorder.closed:
+            if stuck.transport.get_write_buffer_size() < len(pings):
+                stuck.transport.write(pings)
+            await asyncio.sleep(0)
+    assert door.recorder.closed == {1: "the connection broke"}
+    stuck.transport.abort()
+
+
+async def test_a_close_does_not_wait_for_a_node_that_does_not_read(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway, "CLOSE_TIMEOUT_S", 0.1)
+    stuck = await door.knock(max_queue=1)
+    await door.recorder.until(lambda: door.recorder.opened)
+    stuck.transport.pause_reading()
+    door.gateway.send(1, [frames.UnknownSession(session_id="x" * 100)] * (FRAMES_WAITING_MAX // 2))
+    # Once the writer is in the middle of it.
+    await asyncio.sleep(0)
+    door.gateway.close(1, CloseCode.TOO_SLOW, "silent")
+    await door.recorder.until(lambda: door.recorder.closed)
+    assert "silent" in door.recorder.closed[1]
+    stuck.transport.abort()
 
 
 async def test_what_is_sent_to_a_connection_that_is_gone_is_dropped(door: Door) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from hub.errors import SettingsError
@@ -116,6 +117,26 @@ async def test_a_task_goes_all_the_way(hub: Running) -> None:
     assert (await hear(socket, frames.Ack)).attempts == [("t", 1)]
     status, view = await hub.call("GET", "/v1/tasks/t?wait=5")
     assert (status, view["state"], view["value"]) == (200, "succeeded", None)
+
+
+def test_submits_that_wake_a_tick_which_is_due_already_are_taken(tmp_path: Path) -> None:
+    """On uvloop, which the command uses: its timer for a delay of nothing is another kind of thing."""
+
+    async def submit_at_once() -> None:
+        hub = Running(tmp_path)
+        await hub.service.start()
+        try:
+            socket = await register(hub)
+            tasks = [{"id": f"t{number}", "name": "work", "options": {"delay_s": 0.001}} for number in range(20)]
+            for _ in range(5):
+                answers = await asyncio.gather(*(hub.call("POST", "/v1/tasks", json=task) for task in tasks))
+                assert {status for status, _ in answers} <= {200, 201}
+            await socket.close()
+        finally:
+            await hub.service.stop()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(submit_at_once())
 
 
 async def test_stopping_twice_is_harmless_and_so_is_stopping_what_never_started(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 from protocol import frames
 from protocol.codec import encode_messages, node_frames_decoder
 from protocol.frames import HubFrame, NodeFrame
-from protocol.limits import MESSAGE_BYTES_MAX, SUBPROTOCOL
+from protocol.limits import HUB_INSTANCE_HEADER, MESSAGE_BYTES_MAX, SUBPROTOCOL
 
 F = TypeVar("F", bound=NodeFrame)
 
@@ -114,14 +114,17 @@ class FakeHub:
     Args:
         answer: what to answer to a handshake instead of accepting it, None to accept.
         subprotocols: what the server offers.
+        instance: which process of a hub it says to be; it may change, and says nothing if it is empty.
     """
 
     def __init__(
         self,
         answer: Callable[[ServerConnection, Request], Response | None] | None = None,
         subprotocols: Sequence[str] = (SUBPROTOCOL,),
+        instance: str = "",
     ) -> None:
         self.answer = answer
+        self.instance = instance
         self.dials = 0
         self.requests: list[Request] = []
         self._subprotocols = [Subprotocol(name) for name in subprotocols]
@@ -150,6 +153,7 @@ class FakeHub:
             self.port,
             subprotocols=self._subprotocols or None,
             process_request=self._process,
+            process_response=self._sign,
             compression=None,
             max_size=MESSAGE_BYTES_MAX,
             close_timeout=1,
@@ -171,6 +175,10 @@ class FakeHub:
         self.dials += 1
         self.requests.append(request)
         return self.answer(socket, request) if self.answer is not None else None
+
+    def _sign(self, socket: ServerConnection, request: Request, response: Response) -> None:
+        if self.instance:
+            response.headers[HUB_INSTANCE_HEADER] = self.instance
 
     async def _serve(self, socket: ServerConnection) -> None:
         peer = Peer(socket, f"session-{secrets.token_hex(4)}")

@@ -33,19 +33,19 @@ def test_a_wait_after_a_failure_is_between_half_of_its_step_and_all_of_it(lucks:
 def test_the_first_wait_after_a_session_is_drawn_from_the_spread() -> None:
     for luck in (0.0, 0.25, 1.0):
         backing_off = patience(luck)
-        backing_off.session_opened(spread_s=8.0)
+        backing_off.spread_named(spread_s=8.0)
         assert backing_off.after_session(lived_s=100.0) == 8.0 * luck
 
 
 def test_a_spread_of_nothing_still_spreads() -> None:
     backing_off = patience()
-    backing_off.session_opened(spread_s=0.0)
+    backing_off.spread_named(spread_s=0.0)
     assert backing_off.after_session(lived_s=100.0) == 0.5
 
 
 def test_the_spread_that_the_hub_named_as_it_went_goes_first() -> None:
     backing_off = patience()
-    backing_off.session_opened(spread_s=1.0)
+    backing_off.spread_named(spread_s=1.0)
     assert backing_off.after_session(lived_s=100.0, spread_s=20.0) == 20.0
 
 
@@ -53,7 +53,7 @@ def test_a_hub_that_accepts_and_drops_is_dialled_less_and_less() -> None:
     backing_off = patience(0.5)
     waits_s = []
     for _ in range(8):
-        backing_off.session_opened(spread_s=0.0)
+        backing_off.spread_named(spread_s=0.0)
         waits_s.append(backing_off.after_session(lived_s=0.1))
     assert waits_s == sorted(waits_s)
     assert waits_s[-1] >= 0.75 * CAP_S_MIN
@@ -61,7 +61,7 @@ def test_a_hub_that_accepts_and_drops_is_dialled_less_and_less() -> None:
 
 def test_a_session_that_lived_begins_the_count_again() -> None:
     backing_off = patience()
-    backing_off.session_opened(spread_s=1.0)
+    backing_off.spread_named(spread_s=1.0)
     for _ in range(5):
         backing_off.after_failure()
     assert backing_off.after_session(lived_s=60.0) == 1.0
@@ -72,14 +72,14 @@ def test_a_session_that_did_not_live_does_not_begin_the_count_again() -> None:
     backing_off = patience()
     for _ in range(3):
         backing_off.after_failure()
-    backing_off.session_opened(spread_s=0.5)
-    assert backing_off.after_session(lived_s=59.0) == 5.0
+    backing_off.spread_named(spread_s=0.5)
+    assert backing_off.after_session(lived_s=59.0) == CAP_S_MIN
 
 
-@pytest.mark.parametrize(("spread_s", "cap_s"), [(0.0, 5.0), (12.0, 12.0), (90.0, 30.0)])
+@pytest.mark.parametrize(("spread_s", "cap_s"), [(0.0, CAP_S_MIN), (12.0, 12.0), (90.0, CAP_S_MAX)])
 def test_a_fleet_that_is_admitted_quickly_need_not_wait_long(spread_s: float, cap_s: float) -> None:
     backing_off = patience()
-    backing_off.session_opened(spread_s)
+    backing_off.spread_named(spread_s)
     backing_off.after_session(lived_s=100.0)
     assert max(itertools.islice(iter(backing_off.after_failure, None), 12)) == cap_s
 
@@ -97,7 +97,7 @@ def test_a_hub_cannot_send_a_node_away_for_ever() -> None:
 
 def test_an_unknown_session_costs_one_first_wait_and_no_step() -> None:
     backing_off = patience(0.5)
-    backing_off.session_opened(spread_s=4.0)
+    backing_off.spread_named(spread_s=4.0)
     backing_off.after_session(lived_s=100.0)
     assert backing_off.after_unknown_session() == 2.0
     assert backing_off.after_failure() == 0.75

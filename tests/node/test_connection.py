@@ -64,6 +64,12 @@ async def test_a_dial_says_who_we_are_and_what_we_speak() -> None:
         assert "Origin" not in request.headers
 
 
+@pytest.mark.parametrize("instance", ["one", ""])
+async def test_a_connection_knows_which_process_of_the_hub_it_leads_to_if_that_was_said(instance: str) -> None:
+    async with FakeHub(instance=instance) as hub, dialled(hub) as connection:
+        assert connection.hub_instance == instance
+
+
 async def test_a_hub_behind_a_path_is_dialled_there() -> None:
     async with FakeHub() as hub:
         for path in ("/behind/a/proxy", "/behind/a/proxy/", f"/behind/a/proxy{NODE_PATH}"):
@@ -306,3 +312,13 @@ def test_files_that_are_no_certificates_are_refused(tmp_path: Path) -> None:
         Dialer(ca=tmp_path / "no.pem")
     with pytest.raises(SettingsError, match="client cert is"):
         Dialer(client_cert=tmp_path / "no.pem")
+
+
+@pytest.mark.parametrize("place", [NODE_PATH, "https://hub.example/v1/node", "ws://127.0.0.1:1/", "::"])
+async def test_a_redirect_is_not_followed_and_its_place_is_told(place: str) -> None:
+    async with answering(301, Location=place) as hub:
+        problem = await problem_of(hub.url, Dialer(token="secret"))
+        assert place in str(problem)
+        assert "--hub" in str(problem)
+        assert not problem.is_fatal
+        assert hub.dials == 1

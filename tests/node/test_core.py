@@ -87,9 +87,10 @@ class Node:
         """Move the clock while the process is stopped."""
         self.now_s += seconds
 
-    def connect(self) -> NodeFrame:
+    def connect(self, hub_instance: str = "") -> NodeFrame:
         self.connection += 1
-        (greeting,) = sent(frames.Frame, self.core.connected(self.connection, self.now_s))  # type: ignore[type-var]
+        told = self.core.connected(self.connection, self.now_s, hub_instance=hub_instance)
+        (greeting,) = sent(frames.Frame, told)  # type: ignore[type-var]
         assert isinstance(greeting, frames.Register | frames.Resume)
         return greeting
 
@@ -179,6 +180,29 @@ def test_a_disconnect_is_followed_by_a_resume_with_the_inventory(node: Node) -> 
     assert isinstance(greeting, frames.Resume)
     assert greeting.session_id == "session"
     assert greeting.inventory == frames.Inventory(running=[("b", 1)], results=[("a", 1)])
+
+
+def test_at_another_process_of_the_hub_a_node_registers_at_once(node: Node) -> None:
+    node.hear(task("a"))
+    for instance, kind in (("one", frames.Resume), ("one", frames.Resume), ("two", frames.Register)):
+        node.lose()
+        greeting = node.connect(instance)
+        assert isinstance(greeting, kind)
+        assert greeting.inventory == frames.Inventory(running=[("a", 1)])
+
+
+def test_at_a_hub_that_does_not_say_which_process_it_is_a_node_resumes(node: Node) -> None:
+    for instance in ("one", "", "two"):
+        node.lose()
+        assert isinstance(node.connect(instance), frames.Resume)
+
+
+def test_a_spread_that_comes_with_an_ack_counts_for_the_next_disconnect() -> None:
+    node = Node(luck=1.0)
+    node.join(spread_s=1.0)
+    node.hear(frames.HeartbeatAck(sequence=1, spread_s=20.0))
+    (dial,) = of(Dial, node.lose())
+    assert dial.after_s == 20.0
 
 
 def test_joining_says_which_hub_and_what_it_takes() -> None:

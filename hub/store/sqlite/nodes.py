@@ -14,6 +14,7 @@ from msgspec import Struct
 from hub.reconciliation import reconcile
 from hub.settlement import return_unstarted
 from hub.store.contract import (
+    HUB_STOPPED,
     Assignment,
     HubStarted,
     Inherited,
@@ -212,9 +213,10 @@ def hub_started(tx: Transaction, operation: HubStarted) -> Inherited:
     for (node_id,) in bulk.read(tx.connection, _ids, "id", rest):
         tx.event("node.unreachable", node_id=node_id, reason=f"hub {operation.hub_id} started")
     tx.connection.execute(
-        "UPDATE nodes SET state = 'unreachable', connected_at = NULL, unreachable_since = ?"
+        "UPDATE nodes SET state = 'unreachable', connected_at = NULL, unreachable_since = ?,"
+        " disconnects = disconnects + 1, last_disconnect_at = ?, last_disconnect_reason = ?"
         " WHERE state IN ('online', 'draining')",
-        (tx.now.steady_s,),
+        (tx.now.steady_s, tx.now.wall_s, HUB_STOPPED),
     )
     holders = bulk.read(
         tx.connection,
@@ -222,7 +224,7 @@ def hub_started(tx: Transaction, operation: HubStarted) -> Inherited:
         "node_id, instance_id",
         "FROM (SELECT DISTINCT node_id, instance_id FROM tasks WHERE held = 1 ORDER BY 1, 2)",
     )
-    nodes = tx.connection.execute("SELECT COUNT(*) FROM nodes").fetchone()[0]
+    nodes = tx.connection.execute("SELECT COUNT(*) FROM nodes WHERE state = 'unreachable'").fetchone()[0]
     return Inherited(holders=holders, tasks=codes.by_state(tx.ledger.counts), nodes=nodes)
 
 
