@@ -1,0 +1,1 @@
+"""Each row of what Moorline must survive, with real processes and sockets."""

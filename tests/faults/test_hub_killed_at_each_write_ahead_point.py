@@ -1,0 +1,162 @@
+"""The hub dies between any two things that it does; its nodes and clients carry on, and nothing runs twice."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from hub.failpoints import NAMES
+from moorline import Client
+from tests.end_to_end import app
+from tests.end_to_end.processes import PATIENCE_S, Fleet, fleet_in, until
+from tests.faults.crowd import carry_on_through, online
+
+# Reached when a node comes back, or an operator acts: not by a client's work.
+COMING_BACK = {
+    *(f"hub.{when}_send.{frame}" for when in ("before", "after") for frame in ("resumed", "unknown_session")),
+}
+BROADCASTING = {"hub.before_commit.broadcast", "hub.after_commit.broadcast", "hub.before_reply.broadcast"}
+RELEASING = {"hub.before_commit.release", "hub.after_commit.release"}
+# Four heartbeats.
+LEASE_S = 4.0
+
+POINTS = sorted(set(NAMES) - COMING_BACK - BROADCASTING - RELEASING)
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """One hub and two nodes for all of these: each death is followed by the next, as in a bad night."""
+    with fleet_in(tmp_path_factory.mktemp("fleet")) as fleet:
+        fleet.hub.start()
+        for number in range(2):
+            fleet.add_node(f"n{number}")
+        yield fleet
+
+
+async def die_and_return(fleet: Fleet, point: str, nth: int) -> None:
+    hub = fleet.hub
+    hub.kill()
+    hub.arm(f"{point}:kill:{nth}")
+    hub.begin()
+    hub.arm(None)
+    async with Client(hub.url) as client:
+        crowd = await carry_on_through(fleet, client, mend=hub.start, is_broken=lambda: not hub.alive)
+    crowd.check()
+    assert all(node.alive for node in fleet.nodes)
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_hub_that_dies_there_loses_nothing_and_nothing_runs_twice(fleet: Fleet, point: str) -> None:
+    await die_and_return(fleet, point, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("nth", [2, 3])
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_hub_that_dies_there_later_loses_nothing_either(fleet: Fleet, point: str, nth: int) -> None:
+    await die_and_return(fleet, point, nth)
+
+
+@pytest.mark.parametrize("point", sorted(COMING_BACK))
+async def test_a_hub_that_dies_as_a_node_comes_back_finds_it_back_again(fleet: Fleet, point: str) -> None:
+    hub = fleet.hub
+    hub.kill()
+    hub.arm(f"{point}:kill")
+    hub.start()
+    hub.arm(None)
+    # A connection that breaks is resumed; a node that was forgotten meets an unknown session.
+    breaks = "unknown" not in point
+    node = fleet.add_node("n-back", failpoint="node.before_send.heartbeat:error" if breaks else None)
+    async with Client(hub.url) as client:
+        await online(client, "n-back")
+        if not breaks:
+            await client.disconnect("n-back")
+        await asyncio.to_thread(hub.wait_for_death)
+        crowd = await carry_on_through(fleet, client, mend=hub.start, is_broken=lambda: True)
+        await online(client, "n-back")
+    crowd.check()
+    node.kill()
+    fleet.nodes.remove(node)
+
+
+@pytest.mark.parametrize("point", sorted(BROADCASTING))
+async def test_a_broadcast_that_a_death_interrupts_reaches_each_node_once(fleet: Fleet, point: str) -> None:
+    hub = fleet.hub
+    hub.kill()
+    hub.arm(f"{point}:kill")
+    hub.begin()
+    hub.arm(None)
+    async with Client(hub.url) as client:
+        await online(client, "n0", "n1")
+        asked = asyncio.create_task(client.broadcast(app.noop))
+        await asyncio.to_thread(hub.wait_for_death)
+        await asyncio.to_thread(hub.start)
+        group = await asked
+        assert sorted(group.handles) == ["n0", "n1"]
+        for handle in group.handles.values():
+            await handle.result(PATIENCE_S)
+    assert all(fleet.truth.starts_of(handle.id) == 1 for handle in group.handles.values())
+
+
+@pytest.mark.parametrize("point", sorted(RELEASING))
+async def test_a_release_that_a_death_interrupts_is_done_once(fleet: Fleet, point: str) -> None:
+    hub, gate = fleet.hub, fleet.folder / f"gate of {point}"
+    hub.kill()
+    hub.arm(f"{point}:kill")
+    hub.start()
+    hub.arm(None)
+    async with Client(hub.url) as client:
+        await online(client, "n0", "n1")
+        held = await client.submit(app.hold.options(lease_s=LEASE_S), str(gate))
+        await asyncio.to_thread(until, lambda: fleet.truth.starts_of(held.id), "a start")
+        holder = fleet.node((await client.get(held.id)).node or "")
+        holder.signal(signal.SIGSTOP)
+        await asyncio.to_thread(hub.wait_for_death)
+        await asyncio.to_thread(hub.start)
+        await asyncio.to_thread(until, lambda: fleet.truth.starts_of(held.id) == 2, "a second start on the other node")
+        holder.signal(signal.SIGCONT)
+        await online(client, "n0", "n1")
+        gate.write_text("seen")
+        assert await held.result(PATIENCE_S) == "seen"
+    assert fleet.truth.starts_of(held.id) == 2
+    assert fleet.truth.twice() == []
+
+
+@pytest.mark.parametrize("point", sorted(name for name in POINTS if name.startswith("hub.before_commit")))
+async def test_a_commit_that_fails_there_is_made_up_for(fleet: Fleet, point: str) -> None:
+    hub = fleet.hub
+    hub.kill()
+    hub.arm(f"{point}:error")
+    recovered = hub.log.count("recovered")
+    hub.start()
+    hub.arm(None)
+    async with Client(hub.url) as client:
+        crowd = await carry_on_through(
+            fleet, client, mend=lambda: None, is_broken=lambda: hub.log.count("recovered") > recovered
+        )
+    crowd.check()
+
+
+@pytest.mark.parametrize(
+    "point", sorted(name for name in POINTS if name.startswith("hub.before_send") and "unknown" not in name)
+)
+async def test_a_connection_that_breaks_there_costs_nothing(fleet: Fleet, point: str) -> None:
+    hub = fleet.hub
+    hub.kill()
+    joins = sum(node.log.count("connected to hub") for node in fleet.nodes)
+    hub.arm(f"{point}:error")
+    hub.start()
+    hub.arm(None)
+    # Both nodes come once, and the one whose connection breaks comes again; a registration that broke was none.
+    expected = joins + (2 if point.endswith("registered") else 3)
+    async with Client(hub.url) as client:
+        crowd = await carry_on_through(
+            fleet,
+            client,
+            mend=lambda: None,
+            is_broken=lambda: sum(node.log.count("connected to hub") for node in fleet.nodes) >= expected,
+        )
+    crowd.check()
