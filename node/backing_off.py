@@ -3,7 +3,7 @@
 It counts dials, never sessions: wrapped around a session, the library's delay would never shrink again. What it gives:
 
 - after a session: a time drawn evenly from 0 to the spread that the hub named, so that a fleet comes back one by one;
-- after a dial that failed, or a session too short to be trusted: ``uniform(0.5, 1) * min(cap, 1 s * 2**k)``;
+- after a dial that failed, or a session too short to be of use: ``uniform(0.5, 1) * min(cap, 1 s * 2**k)``;
 - ``k`` begins again at 0 once a session has lived for a minute;
 - what the hub asked for (``Retry-After``), with up to a fifth more;
 - parked, where only a person can help: 5 to 15 minutes.
@@ -20,6 +20,10 @@ import backoff
 
 # A session that lived so long proves that the hub is well.
 TRUSTED_AFTER_S: Final = 60.0
+
+# A session that lived so long was of use: results and tasks went over it, and the hub needed a few milliseconds for it.
+# A link that is cut every second is no reason to stay away. Who comes back too often is stopped by the hub's door.
+USEFUL_AFTER_S: Final = 0.1
 
 # Below this a spread spreads nothing; it is also the wait after a session with a hub that named none.
 SPREAD_S_MIN: Final = 0.5
@@ -63,7 +67,7 @@ class BackingOff:
             self._delays_s = _exponential_s(self._cap_s)
             self._is_fresh = True
         first_s = self._first_s(spread_s)
-        if self._is_fresh:
+        if self._is_fresh or lived_s >= USEFUL_AFTER_S:
             self._is_fresh = False
             return first_s
         return max(first_s, self._next_s())

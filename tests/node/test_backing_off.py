@@ -54,7 +54,7 @@ def test_a_hub_that_accepts_and_drops_is_dialled_less_and_less() -> None:
     waits_s = []
     for _ in range(8):
         backing_off.spread_named(spread_s=0.0)
-        waits_s.append(backing_off.after_session(lived_s=0.1))
+        waits_s.append(backing_off.after_session(lived_s=0.05))
     assert waits_s == sorted(waits_s)
     assert waits_s[-1] >= 0.75 * CAP_S_MIN
 
@@ -73,7 +73,14 @@ def test_a_session_that_did_not_live_does_not_begin_the_count_again() -> None:
     for _ in range(3):
         backing_off.after_failure()
     backing_off.spread_named(spread_s=0.5)
-    assert backing_off.after_session(lived_s=59.0) == CAP_S_MIN
+    assert backing_off.after_session(lived_s=59.0) == 0.5
+    assert backing_off.after_failure() == CAP_S_MIN
+
+
+def test_a_link_that_is_cut_again_and_again_is_no_reason_to_stay_away() -> None:
+    backing_off = patience()
+    backing_off.spread_named(spread_s=0.5)
+    assert [backing_off.after_session(lived_s=1.0) for _ in range(8)] == [0.5] * 8
 
 
 @pytest.mark.parametrize(("spread_s", "cap_s"), [(0.0, CAP_S_MIN), (12.0, 12.0), (90.0, CAP_S_MAX)])

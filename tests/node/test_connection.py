@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import InvalidProxy
+from websockets.exceptions import ConnectionClosedError, InvalidProxy
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
@@ -248,6 +248,16 @@ async def test_silence_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "OPEN_WITHIN_S", 0.05)
     async with listening(None) as url:
         assert "no answer within" in str(await problem_of(url))
+
+
+async def test_a_connection_that_is_reset_before_the_first_byte_is_a_dial_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def reset(*_: object, **__: object) -> None:
+        raise ConnectionClosedError(None, None)
+
+    monkeypatch.setattr(module, "_Dial", reset)
+    assert "closed before we could speak" in str(await problem_of("ws://127.0.0.1:1"))
 
 
 async def test_nothing_that_listens_is_said_in_words() -> None:
