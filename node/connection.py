@@ -195,7 +195,7 @@ class Dialer:
                 close_timeout=CLOSE_WITHIN_S,
                 **options,
             )
-        except (OSError, InvalidHandshake, InvalidProxy, EOFError, ImportError) as error:
+        except (OSError, InvalidHandshake, InvalidProxy, ConnectionClosed, EOFError, ImportError) as error:
             raise explain(error) from error
         if socket.subprotocol != SUBPROTOCOL:
             await socket.close()
@@ -216,6 +216,9 @@ def explain(error: Exception) -> DialError:
         case ImportError():
             # The library needs another package for SOCKS, which the environment may ask for.
             return DialError(f"the proxy is of a kind that needs more ({error})", "pip install python-socks")
+        case ConnectionClosed():
+            # Reset between the connect and our first byte.
+            return DialError("the connection was closed before we could speak")
         case InvalidMessage() | EOFError() | InvalidHandshake():
             return DialError(f"{NOT_A_HUB} ({error})", "check the address and the port")
         case ssl.SSLCertVerificationError():

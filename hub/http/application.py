@@ -12,7 +12,7 @@ from aiohttp import web
 
 from hub.errors import HubDegradedError, HubStoppingError
 from hub.events import TooManyStreamsError
-from hub.http.answers import error_answer
+from hub.http.answers import error_answer, send_answer
 from hub.http.api import Api
 from hub.http.backend import HubBackend
 from hub.http.errors import (
@@ -87,12 +87,19 @@ class _Shell:
             return error_answer(TooManyConnectionsError(message, remedy, retry_after_s=BUSY_RETRY_AFTER_S))
         self._requests += 1
         try:
-            return await handler(request)
-        except Exception as error:
-            # The edge of every handler: whatever it raises becomes an answer.
-            return error_answer(api_error(error, request))
+            answer = await _answer(request, handler)
+            await send_answer(request, answer)
+            return answer
         finally:
             self._requests -= 1
+
+
+async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Exception as error:
+        # The edge of every handler: whatever it raises becomes an answer.
+        return error_answer(api_error(error, request))
 
 
 def api_error(error: Exception, request: web.Request) -> ApiError:

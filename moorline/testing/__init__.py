@@ -1,9 +1,12 @@
-"""Run tasks in this process, without a hub, a node or a socket: for tests of task packs and of programs that use them.
+"""For tests of task packs and of programs that use them: run tasks without a hub, and break the links to a real one.
 
 `LocalClient` is `moorline.Client` with a hub in memory behind it. Payloads and results go through JSON, arguments are
 bound as a node binds them, and errors come back as they would from afar. What is not simulated: retries, delays and
 `not_before` do not wait; `requires`, `node`, `lease_s` and `on_lost` change nothing, for there is one node, which never
 dies; `isolation="process"` runs in a thread.
+
+`FaultProxy` stands between a program and a real server, and breaks their connections as networks do; `FaultProxyThread`
+is the same for tests that are not async.
 """
 
 from __future__ import annotations
@@ -15,10 +18,12 @@ from typing import Any, TypeVar, overload
 from moorline.client import AsyncTask, Client
 from moorline.sync_client import SyncClient
 from moorline.task import Task
+from moorline.testing.fault_proxy import FaultProxy
+from moorline.testing.fault_proxy_thread import FaultProxyThread
 from moorline.testing.local_hub import LocalHub
 from moorline.testing.local_transport import LocalTransport
 
-__all__ = ["LocalClient", "LocalSyncClient", "run_locally"]
+__all__ = ["FaultProxy", "FaultProxyThread", "LocalClient", "LocalSyncClient", "run_locally"]
 
 T = TypeVar("T")
 

@@ -92,6 +92,8 @@ def test_a_node_counts_and_skips_unknown_frame_types() -> None:
         (b'{"type":"heartbeat","sequence":1.5}', "sequence"),
         (b'{"type":"heartbeat","sequence":1,"load":NaN}', "malformed"),
         (b'{"type":"bye","reason":"\\ud800"}', "frame"),
+        (b'{"type":"bye","reason":"\xff"}', "not UTF-8"),
+        (b'{"type":"\xff"}', "not UTF-8"),
         (b'{"type":"bye","reason":"' + b"x" * 2000 + b'"}', "reason"),
         (b'{"type":"result","task_id":"a b","attempt":1,"outcome":"succeeded"}', "task_id"),
         (b'{"type":"result","task_id":"a\\n","attempt":1,"outcome":"succeeded"}', "task_id"),

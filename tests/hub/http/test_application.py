@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from hub.http import application
+from hub.http import answers, application
 from hub.http.openapi import ALL_ROUTES
 from tests.hub.http.hub_under_test import JSON, NDJSON, HubUnderTest
 
@@ -113,3 +115,27 @@ async def test_every_route_of_the_table_is_served(hub: HubUnderTest) -> None:
     }
     assert {(route.method, route.path) for route in ALL_ROUTES} == served
     assert len(ALL_ROUTES) == len({route.name for route in ALL_ROUTES})
+
+
+async def test_who_does_not_read_an_answer_is_cut_off(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "SEND_WITHIN_S", 0.05)
+    task_id = await hub.submit(payload={"x": "y" * 250_000})
+    loop = asyncio.get_running_loop()
+    with socket.socket() as deaf:
+        deaf.setblocking(False)
+        # The smallest window there is, and more answers than the buffers on the way take.
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await loop.sock_connect(deaf, ("127.0.0.1", hub.server.port))
+        question = f"GET /v1/tasks/{task_id} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        await loop.sock_sendall(deaf, question.encode() * 50)
+        async with asyncio.timeout(20):
+            while await hub_has_another_connection(hub):
+                await asyncio.sleep(0.02)
+    assert (await hub.get("/livez"))[0] == 200
+
+
+async def hub_has_another_connection(hub: HubUnderTest) -> bool:
+    """Tell whether there is one beside the test's own."""
+    server = hub.server._runner.server
+    assert server is not None
+    return len(server.connections) > 1
