@@ -306,6 +306,8 @@ class HubCore:
         verdict = succession(previous, frame, self._settings.heartbeat_s, now.steady_s)
         if verdict == "conflict":
             return self._refuse_conflict(connection, frame)
+        if verdict == "same_instance" and _is_overtaken(previous, connection):
+            return self._drop_overtaken(connection)
         told = self._supersede(previous)
         session = Session(frame, self._new_id(), connection, now.steady_s)
         if previous is not None:
@@ -323,6 +325,10 @@ class HubCore:
         alarm = does.Alarm(kind="instance_conflict", node_id=frame.node_id, message=f"{message}; refused a second")
         return [alarm, *self._refuse(connection, "instance_conflict", message, retry_after_s, remedy=remedy)]
 
+    def _drop_overtaken(self, connection: ConnectionId) -> list[Effect]:
+        """Drop a greeting that was long on its way: the node has left this connection, and its inventory is old."""
+        return [does.Close(connection, CloseCode.SUPERSEDED, "superseded by a newer connection")]
+
     def _resume(self, connection: ConnectionId, state: _Connection, frame: frames.Resume, now: Now) -> list[Effect]:
         session = self._by_session_id.get(frame.session_id)
         allowed = state.allowed_node
@@ -337,6 +343,8 @@ class HubCore:
                 does.Send(connection, [unknown]),
                 does.Close(connection, CloseCode.UNKNOWN_SESSION, "unknown session; register again"),
             ]
+        if _is_overtaken(session, connection):
+            return self._drop_overtaken(connection)
         told = self._supersede(session)
         session.connection = connection
         session.heard_s = now.steady_s
@@ -506,7 +514,8 @@ class HubCore:
         session.held.difference_update(acked)
         if session.is_ready and session.connection is not None:
             self._pool.give(session.node_id, freed)
-            told.append(does.Send(session.connection, [frames.Ack(attempts=acked)]))
+            if acked:
+                told.append(does.Send(session.connection, [frames.Ack(attempts=acked)]))
         return told
 
     def _note_progress(self, session: Session, frame: frames.Progress) -> list[Effect]:
@@ -816,6 +825,11 @@ class HubCore:
         if isinstance(ticket, does.RegisterTicket):
             told += self._refuse(ticket.connection, "internal", "the hub could not register this node", 30.0)
         return told
+
+
+def _is_overtaken(session: Session | None, connection: ConnectionId) -> bool:
+    """Tell whether a newer connection carries this session: a process opens one after the other."""
+    return session is not None and session.connection is not None and connection < session.connection
 
 
 def _task_frame(assignment: Assignment) -> frames.Task:

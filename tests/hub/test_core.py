@@ -297,7 +297,7 @@ def test_a_result_of_another_nodes_attempt_is_refused_and_raises_an_alarm(hub: H
     assert hub.pushed(holder)
     hub.say(thief, done("t"))
     hub.settle()
-    assert hub.frames(thief, frames.Ack) == [frames.Ack(attempts=[])] or not hub.frames(thief, frames.Ack)
+    assert not hub.frames(thief, frames.Ack)
     assert [alarm.kind for alarm in hub.alarms] == ["foreign_result"]
     assert hub.state("t") == "running"
 

@@ -11,6 +11,7 @@ from msgspec import Raw
 from hub.core import LOGS_UNDER_WAY_MAX, RESULTS_UNDER_WAY_MAX
 from hub.store.contract import AppendLogs, NewTask, Record
 from protocol import frames
+from protocol.close_codes import CloseCode
 from protocol.codec import encode, hub_frames_decoder, node_frames_decoder
 from protocol.errors import BadFrameError, OutOfTurnError, ProtocolError
 from protocol.frames import Inventory, LogLine, Resume
@@ -134,6 +135,26 @@ def test_a_node_that_is_on_its_way_back_keeps_what_it_runs(hub: Hub) -> None:
     hub.settle()
     assert hub.frames(back, frames.Verdicts) == [frames.Verdicts(keep=[("t", 1)])]
     assert hub.pushed(other) == []
+
+
+@pytest.mark.parametrize("is_resume", [False, True])
+def test_a_greeting_that_arrives_behind_that_of_a_newer_connection_is_dropped(hub: Hub, is_resume: bool) -> None:
+    late = hub.connect()
+    node = hub.register()
+    hub.submit("t")
+    assert hub.pushed(node) == [("t", 1)]
+    hub.ask(lambda request: hub.core.cancel(request, ["t"], ""))
+    hub.settle()
+    # The node has left this connection before it had the task: what it says there holds no more.
+    stale = Resume(session_id="s1", instance_id="i", inventory=Inventory())
+    fresh = frames.Register(node_id="n", instance_id="i", slots=2, handlers=["work"], inventory=Inventory())
+    hub.say(late, stale if is_resume else fresh)
+    hub.settle()
+    view = hub.store.task("t")
+    assert view is not None
+    assert view.held
+    assert node not in hub.closes
+    assert hub.closes[late][0] == CloseCode.SUPERSEDED
 
 
 def test_a_node_with_every_slot_in_use_and_the_longest_ids_can_register() -> None:
