@@ -11,7 +11,7 @@ $(STAMP): pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,examples]'
 	touch $(STAMP)
 
-.PHONY: help setup demo test check format coverage bench soak storm clean
+.PHONY: help setup demo test check format coverage bench soak storm simulate clean
 
 help:  ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ soak: $(STAMP)  ## Run the long tests of what must be survived: minutes each
 
 storm: $(STAMP)  ## Simulate how large fleets come back, and draw docs/storm.svg
 	@$(BIN)/python -m benchmarks.storm --picture docs/storm.svg
+
+SEEDS ?= 20000
+simulate: $(STAMP)  ## Run SEEDS seeds of the simulation; the first that breaks a promise ends it
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .moorline .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*

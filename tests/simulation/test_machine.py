@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from hub.retry import RetryPolicy
 from hub.store.contract import TaskOptions
+from protocol.frames import Outcome
 from tests.simulation.world import LEASE_S, Wire, World
 
 OPTIONS = {
@@ -69,7 +70,7 @@ class Installation(RuleBasedStateMachine):
             self.world.deliver_to_node(wire)
 
     @rule(node_id=nodes, pick=picks, outcome=st.sampled_from(["succeeded", "failed"]))
-    def finish(self, node_id: str, pick: int, outcome: str) -> None:
+    def finish(self, node_id: str, pick: int, outcome: Outcome) -> None:
         running = list(self.world.machines[node_id].running)
         if running:
             self.world.finish(node_id, running[pick % len(running)], outcome)
