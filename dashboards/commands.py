@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import click
 # With fewer the work is over before anything has been killed in its middle.
 TASKS_MIN = 60
 TASKS_MAX = 10_000
+
+# Each task is kept until the verdict: two hours at the highest rate are some hundred thousand.
+MINUTES_MAX = 120
+# Each is a process of some 40 MiB, with processes of its own.
+NODES_MAX = 200
 
 
 @click.command(short_help="Kill a hub in the middle of real work, and watch that nothing is lost.")
@@ -40,3 +46,106 @@ def demo(tasks: int, seconds_max: float, keep: bool, plain: bool, as_json: bool,
     from dashboards.demo.show import show  # noqa: PLC0415  # help and completion need none of it
 
     sys.exit(show(tasks=tasks, seconds_max=seconds_max, keep=keep, plain=plain, as_json=as_json, svg=svg))
+
+
+def _json_object(_context: click.Context, _parameter: click.Parameter, text: str) -> dict[str, object]:
+    try:
+        payload = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not JSON: {error}") from None
+    if not isinstance(payload, dict):
+        raise click.BadParameter(f"{text!r} is not a JSON object")
+    return payload
+
+
+@click.command(short_help="Break an installation on purpose, and prove that nothing is lost.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0.2, MINUTES_MAX),
+    default=5.0,
+    show_default=True,
+    help="For how long things are broken.",
+)
+@click.option("--nodes", type=click.IntRange(1, NODES_MAX), default=5, show_default=True, help="How many nodes.")
+@click.option("--slots", type=click.IntRange(1, 64), default=4, show_default=True, help="Tasks at once, on each node.")
+@click.option("--kill-hub", is_flag=True, help="Kill the hub (SIGKILL), and start it again.")
+@click.option("--kill-nodes", is_flag=True, help="Kill nodes, and start them again.")
+@click.option("--cut-links", is_flag=True, help="Reset, cut, slow down and swallow what nodes and hub say.")
+@click.option("--pause", is_flag=True, help="Let the hub and nodes stand still (SIGSTOP), also beyond the lease.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same plan.")
+@click.option(
+    "--lease-s", type=click.FloatRange(5, 300), default=20.0, show_default=True, help="The lease of the tasks."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Save the report as a page.")
+@click.option("--keep", is_flag=True, help="Keep the folder with state, logs and the truth file.")
+@click.option("--url", help="Break this installation, which runs already, through its API.")
+@click.option("--token", envvar="MOORLINE_TOKEN", help="A token of the role admin, for --url.")
+@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificates, for --url.")
+@click.option("--task", "task_name", help="The task that is the load, for --url. It ought to be harmless.")
+@click.option("--payload", default="{}", callback=_json_object, help="Its payload, a JSON object.")
+@click.option(
+    "--truth-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What the nodes of --url write with MOORLINE_TRUTH_FILE.",
+)
+@click.option("--i-know-this-breaks-things", "is_agreed", is_flag=True, help="Without it --url is refused.")
+def chaos(
+    minutes: float,
+    nodes: int,
+    slots: int,
+    kill_hub: bool,
+    kill_nodes: bool,
+    cut_links: bool,
+    pause: bool,
+    seed: int,
+    lease_s: float,
+    as_json: bool,
+    html: Path | None,
+    keep: bool,
+    url: str | None,
+    token: str | None,
+    ca: Path | None,
+    task_name: str | None,
+    payload: dict[str, object],
+    truth_file: Path | None,
+    is_agreed: bool,
+) -> None:
+    """Break an installation on purpose, and prove that nothing is lost and nothing runs twice.
+
+    Starts a hub and nodes on this machine, gives them a steady stream of tasks, and breaks what the flags name; all of
+    it without any. Then everything is mended, the work is finished, and each run of each handler is held against what
+    was broken and against what the clients were told.
+
+    With --url it breaks an installation that runs already, as far as the API lets it: it disconnects and cordons nodes.
+
+    The exit status is 0 if all is well, 1 if an invariant broke, 2 for wrong usage. Ctrl-C ends it in order, with the
+    verdict so far; a second one ends it at once.
+    """
+    from dashboards.chaos.settings import ChaosSettings  # noqa: PLC0415  # help and completion need none of it
+    from dashboards.chaos.show import Output, Target, show  # noqa: PLC0415
+
+    target = None
+    if url is not None:
+        if kill_hub or kill_nodes or cut_links or pause:
+            raise click.UsageError("--url cannot kill, cut or pause: it has the API alone")
+        if not is_agreed:
+            raise click.UsageError(f"this disconnects and cordons nodes of {url}; say --i-know-this-breaks-things")
+        if task_name is None:
+            raise click.UsageError("--url needs --task: a task that its nodes handle, and that does no harm")
+        target = Target(url=url, token=token, ca=ca, task_name=task_name, payload=payload, truth_path=truth_file)
+    elif task_name is not None or truth_file is not None:
+        raise click.UsageError("--task and --truth-file go with --url")
+    everything = not (kill_hub or kill_nodes or cut_links or pause)
+    settings = ChaosSettings(
+        minutes=minutes,
+        nodes=nodes,
+        slots=slots,
+        seed=seed,
+        lease_s=lease_s,
+        kill_hub=kill_hub or everything,
+        kill_nodes=kill_nodes or everything,
+        cut_links=cut_links or everything,
+        pause=pause or everything,
+    )
+    sys.exit(show(settings, target, Output(as_json=as_json, html=html, keep=keep)))

@@ -43,6 +43,7 @@ OWN: Final = (
     Subcommand("node", "Run", "node.commands:node", "Run a node, or look after the nodes of a hub."),
     Subcommand("dev", "Run", "moorline.commands:dev", "Run a hub and nodes together, to develop against."),
     Subcommand("demo", "Run", "dashboards.commands:demo", "Kill a hub in the middle of real work, and watch."),
+    Subcommand("chaos", "Run", "dashboards.commands:chaos", "Break an installation on purpose; prove nothing is lost."),
     Subcommand("submit", "Tasks", "moorline.commands:submit", "Submit a task; with --wait, print its value."),
     Subcommand("task", "Tasks", "moorline.commands:task", "List, show, explain, cancel or retry tasks."),
     Subcommand("events", "Tasks", "moorline.commands:events", "Follow what happens, a line each."),
