@@ -135,7 +135,7 @@ class HubProcess(Process):
             raise BrokenError("the store answers", repr(inherited))
         # Whoever followed the events before goes on where it was.
         self.truth.follow(self.store.events(self.truth.last_event_id, 100_000).events)
-        self.truth.renewed()
+        self.truth.hub_began()
         self.core.started(inherited, self.now)
         self.is_listening = True
         self._tick()

@@ -243,6 +243,11 @@ class Truth:
         """A hub that let this instance in was given a message of it."""
         self._heard_s[instance_id] = max(at_s, self._heard_s.get(instance_id, 0.0))
 
+    def hub_began(self) -> None:
+        """Another process is the hub: sessions ended with the one before, whether their nodes know it or not."""
+        self.joined_s.clear()
+        self.renewed()
+
     def renewed(self) -> None:
         """A hub began, stood still, or its disk took commits again: every lease counts from here."""
         self._renewed_s = self._agenda.now_s
