@@ -285,7 +285,7 @@ class HubProcess(Process):
     def _note_assigned(self, assignments: Sequence[store.Assignment]) -> None:
         for item in assignments:
             self.trace.note(self.name, f"assigned {item.task_id}/{item.attempt} to {item.instance_id}")
-            self.truth.assigned[item.task_id, item.attempt] = item.instance_id
+            self.truth.assign((item.task_id, item.attempt), item.instance_id)
 
     # --- the gateway --------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class Truth:
         self.stored: set[AttemptKey] = set()
         self.freed: set[AttemptKey] = set()
         self.assigned: dict[AttemptKey, str] = {}
+        self._holders: dict[str, tuple[str, float]] = {}
+        """By task: the instance that the newest assignment names, and since when."""
         self.given_back: set[AttemptKey] = set()
         self.leaving: set[str] = set()
         self.settled: set[AttemptKey] = set()
@@ -272,6 +274,11 @@ class Truth:
             task.is_accepted = state is not None
             task.final = state if state is not None and state in FINAL_WORDS else ""
 
+    def assign(self, key: AttemptKey, instance_id: str) -> None:
+        """A commit gives an attempt to an instance."""
+        self.assigned[key] = instance_id
+        self._holders[key[0]] = (instance_id, self._agenda.now_s)
+
     def pushed(self, key: AttemptKey) -> None:
         """A hub is about to send a task."""
         if key not in self.assigned:
@@ -302,7 +309,11 @@ class Truth:
 
     def _is_reconciled(self, run: Run) -> bool:
         joined_s = None if run.machine in self._still else self.joined_s.get(run.machine)
-        return joined_s is not None and self._agenda.now_s - max(joined_s, run.began_s) > RECONCILED_WITHIN_S
+        if joined_s is None or self._agenda.now_s - max(joined_s, run.began_s) <= RECONCILED_WITHIN_S:
+            return False
+        # What no store knew when this node joined was kept. It may have been submitted anew, and given away, since.
+        holder, since_s = self._holders.get(run.key[0], ("", 0.0))
+        return run.instance_id == holder or joined_s > since_s
 
     # --- at the end ---------------------------------------------------------------------------------------------------
 
