@@ -219,6 +219,9 @@ def explain(error: Exception) -> DialError:
         case ConnectionClosed():
             # Reset between the connect and our first byte.
             return DialError("the connection was closed before we could speak")
+        case InvalidMessage() if isinstance(error.__cause__, EOFError):
+            # What a proxy does whose hub is away.
+            return DialError("the connection was closed before it was answered")
         case InvalidMessage() | EOFError() | InvalidHandshake():
             return DialError(f"{NOT_A_HUB} ({error})", "check the address and the port")
         case ssl.SSLCertVerificationError():

@@ -238,10 +238,15 @@ async def listening(says: bytes | None) -> AsyncIterator[str]:
             mumbler.transport.abort()
 
 
-@pytest.mark.parametrize("says", [b"SSH-2.0-OpenSSH_9.6\r\n", b"", b"\x00\x01\x02"])
-async def test_a_server_that_does_not_speak_http_is_named_as_such(says: bytes) -> None:
-    async with listening(says) as url:
+async def test_a_server_that_does_not_speak_http_is_named_as_such() -> None:
+    async with listening(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
         assert NOT_A_HUB in str(await problem_of(url))
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 1"])
+async def test_a_server_that_closes_before_it_answers_may_be_a_proxy_without_a_hub(says: bytes) -> None:
+    async with listening(says) as url:
+        assert str(await problem_of(url)) == "the connection was closed before it was answered"
 
 
 async def test_silence_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
