@@ -192,7 +192,7 @@ class Installation:
             else:
                 options = any_options(luck, node_ids, self.plan.leases_s, at_s)
                 work = any_work(luck, is_long=self.plan.is_long)
-                group = f"all{at_s:.0f}"
+                group = f"all{at_s * 1000:.0f}"
                 self.agenda.at(
                     at_s,
                     lambda group=group, options=options, work=work: self.clients.broadcast(
