@@ -59,7 +59,10 @@ def test_sleep_makes_the_thread_stand_still(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_kill_ends_the_process_at_once() -> None:
-    code = "from protocol.failpoints import Failpoints; Failpoints({'x.a': True}, 'x.a:kill', prefix='x.').hit('x.a'); print(1)"
+    code = (
+        "from protocol.failpoints import Failpoints;"
+        "Failpoints({'x.a': True}, 'x.a:kill', prefix='x.').hit('x.a'); print(1)"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=False)
     assert ended.returncode == -9
     assert ended.stdout == b""
