@@ -33,10 +33,11 @@ async def nap(seconds: float) -> float:
 
 @task
 async def hold(path: str) -> str:
-    """Run until the file is there."""
-    while not Path(path).exists():
+    """Run until the file is there and says something."""
+    gate = Path(path)
+    while not (gate.exists() and (text := gate.read_text())):
         await asyncio.sleep(0.02)
-    return Path(path).read_text()
+    return text
 
 
 @task
