@@ -88,11 +88,14 @@ class HttpTransport:
                 self._url(path), params=query, headers={"Accept": "text/event-stream"}, timeout=timeout,
                 allow_redirects=False,
             ) as response:  # fmt: skip
-                yield StreamedAnswer(
-                    status=response.status,
-                    pieces=self._pieces(response),
-                    retry_after_s=_retry_after_s(response.headers),
-                )
+                try:
+                    yield StreamedAnswer(
+                        status=response.status,
+                        pieces=self._pieces(response),
+                        retry_after_s=_retry_after_s(response.headers),
+                    )
+                finally:
+                    _drop(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unavailable(error) from error
 
@@ -148,6 +151,15 @@ def _checked_url(url: str) -> URL:
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ValueError(f"the hub's url is {url!r}; it must be like http://127.0.0.1:8780")
     return parsed.with_query(None).with_fragment(None)
+
+
+def _drop(response: aiohttp.ClientResponse) -> None:
+    """Drop the connection of a stream that is left before its end: over TLS, a farewell that waits for the hub's would
+    outlast the event loop of a program that ends here.
+    """
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from pathlib import Path
 
+import psutil
 import pytest
 import trustme
 
@@ -54,6 +57,24 @@ async def test_tasks_run_over_tls_with_a_private_authority(fleet: Fleet, certifi
     async with Client(url, submit_timeout_s=0.5) as stranger:
         with pytest.raises(HubUnavailableError):
             await stranger.submit(app.noop, 4)
+
+
+async def test_a_client_that_is_closed_leaves_no_connection_behind(fleet: Fleet, certificates: Certificates) -> None:
+    hub = secure(fleet, certificates)
+    async with Client(hub.url.replace("http://", "https://"), ca=certificates.ca) as client:
+        await client.submit(app.noop, 3)
+        assert connections_to(hub.http_port)
+        # A hub that does not say goodbye is not waited for.
+        hub.signal(signal.SIGSTOP)
+    # What was dropped is closed in the next turn of the loop.
+    await asyncio.sleep(0)
+    assert not connections_to(hub.http_port)
+
+
+def connections_to(port: int) -> list[str]:
+    """Give this process's connections to a port that are still in use."""
+    found = psutil.Process().net_connections("tcp")
+    return [item.status for item in found if item.raddr and item.raddr.port == port and item.fd >= 0]
 
 
 async def test_a_hub_that_asks_nodes_for_certificates_lets_in_who_shows_one(
