@@ -15,7 +15,7 @@ from hub.store.contract import LOSSES_MAX, AttemptResult, Change, CountsAs, Task
 from protocol.frames import TaskError
 
 
-class Settlement(Struct, frozen=True):
+class Settlement(Struct, frozen=True, gc=False):
     """What becomes of a result: the verdict for its sender, and the change if there is one."""
 
     verdict: Verdict

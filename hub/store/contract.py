@@ -72,7 +72,7 @@ class TaskOptions(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
 DEFAULT_OPTIONS = TaskOptions()
 
 
-class NewTask(Struct, frozen=True, kw_only=True):
+class NewTask(Struct, frozen=True, kw_only=True, gc=False):
     """A task as it was submitted: checked at the door. ``payload`` is a JSON object as bytes."""
 
     task_id: str
@@ -82,7 +82,7 @@ class NewTask(Struct, frozen=True, kw_only=True):
     group: str = ""
 
 
-class TaskClass(Struct, frozen=True):
+class TaskClass(Struct, frozen=True, gc=False):
     """Tasks that the same nodes can serve: same name, same requirements, same target.
 
     There are few classes, so that a node finds its next task among a million without a scan: the queue's index is
@@ -100,7 +100,7 @@ def class_of(name: str, options: TaskOptions) -> TaskClass:
     return TaskClass(name, requires, options.node or "")
 
 
-class TaskRow(Struct, frozen=True, kw_only=True):
+class TaskRow(Struct, frozen=True, kw_only=True, gc=False):
     """What the decisions need of a stored task.
 
     ``attempt`` is the newest attempt's number, 0 before the first. ``held``: an instance holds, or may hold, that
@@ -128,7 +128,7 @@ class TaskRow(Struct, frozen=True, kw_only=True):
 CountsAs: TypeAlias = Literal["", "succeeded", "failed", "cancelled", "lost"]
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class Change(Struct, frozen=True, kw_only=True, gc=False):
     """What a decision does to one task. The backend writes it, conditional on ``row`` being unchanged.
 
     ``pause_s`` is set when the task is to wait before it is queued again. ``counts_as`` says which total of the node
@@ -145,7 +145,7 @@ class Change(Struct, frozen=True, kw_only=True):
     counts_as: CountsAs = ""
 
 
-class Assignment(Struct, frozen=True, kw_only=True):
+class Assignment(Struct, frozen=True, kw_only=True, gc=False):
     """A committed attempt that is to be pushed to one instance."""
 
     task_id: str
@@ -174,7 +174,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     free: int
 
 
-class AttemptResult(Struct, frozen=True, kw_only=True):
+class AttemptResult(Struct, frozen=True, kw_only=True, gc=False):
     """A `result` frame as the store takes it: from whom, and when it ended on the hub's wall clock."""
 
     task_id: str
@@ -201,7 +201,7 @@ class Submit(Struct, frozen=True, kw_only=True):
     offers: Sequence[Offer] = ()
 
 
-class Accepted(Struct, frozen=True):
+class Accepted(Struct, frozen=True, gc=False):
     """One submitted task, in the order of `Submit.tasks`."""
 
     task_id: str
@@ -484,11 +484,17 @@ Operation: TypeAlias = (
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
+_STATES_OF_KINDS = {f"task.{state.value}": state.value for state in TaskState}
+
+
+class Event(Struct, frozen=True, array_like=True, gc=False):
     """One change of a task or a node. ``id`` grows by one with each; events of a transaction stand together.
 
     ``kind`` is ``task.<state>`` or ``node.<state>``, ``node.cordoned``, ``node.uncordoned``. The value of a succeeded
     task is not part of the stored event: a reader adds it (`Store.values`), the writer has it at hand.
+
+    Three are made for each task. So they are written without the names of their fields, and the order of the fields is
+    part of the stored form.
     """
 
     id: int
@@ -496,13 +502,17 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     task_id: str = ""
     name: str = ""
-    state: str = ""
     attempt: int = 0
     node_id: str = ""
     origin: str = ""
     group: str = ""
-    reason: str = ""
     error: TaskError | None = None
+    reason: str = ""
+
+    @property
+    def state(self) -> str:
+        """The state that a task is now in; empty for a node."""
+        return _STATES_OF_KINDS.get(self.kind, "")
 
 
 class Committed(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 Python's sqlite3 gives up the interpreter lock around each step and takes it again afterwards. While the event loop is
 busy each return waits for a turn: measured next to a busy thread, `executemany` wrote 287 rows/s (190,000 next to an
 idle one), and statements of 64 rows 11,000 to 100,000, depending on the switch interval. Reading has the same price: a
-row, a step. So everything that touches many rows goes through here: rows are written by statements that carry up to 64
+row, a step. So everything that touches many rows goes through here: rows are written by statements that carry up to 256
 of them, and read as one JSON text that SQLite puts together.
 """
 
@@ -20,13 +20,15 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-Value: TypeAlias = str | bytes | int | float | None
+# Python's sqlite3 asks its table of adapters for each None and each `bytes` on its way in, which takes four times as
+# long as to bind a text: many rows bring a `bytearray`, and leave out the columns that would be NULL.
+Value: TypeAlias = str | bytes | bytearray | int | float | None
 Row: TypeAlias = Sequence[Value]
 T = TypeVar("T")
 
-# Rows of one statement, largest first. Above 64 nothing is gained, and with up to 20 columns it stays far below
+# Rows of one statement, largest first. Above 256 nothing is gained, and with up to 20 columns it stays far below
 # SQLite's 32,766 parameters; the smaller ones take what is left without a statement of its own for each count.
-CHUNKS = (64, 16, 4, 1)
+CHUNKS = (256, 64, 16, 4, 1)
 
 _COLUMN = re.compile(r"(?:change\.)?\bcolumn(\d+)\b")
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from hub.lifecycle import TaskState
 from hub.scheduling import can_serve
 from hub.settlement import expire
 from hub.store.contract import Assignment, Offer
@@ -33,7 +34,7 @@ READ_MAX: Final = 512
 ASSIGNED_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
-class Seat(Struct):
+class Seat(Struct, gc=False):
     """One offer while it is being filled: which operation it came with, and what it has been given."""
 
     operation: int
@@ -41,7 +42,7 @@ class Seat(Struct):
     left: int
 
 
-class Taken(Struct, frozen=True):
+class Taken(Struct, frozen=True, gc=False):
     """A task that found a slot."""
 
     operation: int
@@ -59,13 +60,15 @@ class Dealt(Struct, frozen=True):
 class _Line:
     """The queued tasks of one class in order: stored ones, and fresh ones that are only being submitted."""
 
-    def __init__(self, tx: Transaction, class_id: int, fresh: Iterable[StoredTask], expected: int) -> None:
+    def __init__(
+        self, tx: Transaction, class_id: int, fresh: Iterable[StoredTask], expected: int, *, is_stored: bool
+    ) -> None:
         self.class_id = class_id
         self._tx = tx
         self._fresh = deque(fresh)
         self._stored: deque[StoredTask] = deque()
         self._behind: tuple[int, int] | None = None
-        self._is_read = False
+        self._is_read = not is_stored
         self._piece = min(max(expected, READ_MIN), READ_MAX)
 
     def head(self) -> StoredTask | None:
@@ -179,7 +182,7 @@ class _Deal:
             if item.task.seq not in self.fresh_seqs:
                 tx.recount(QUEUED, RUNNING)
                 tx.queued.pop(item.task.seq, None)
-            tx.task_event(item.task, "running")
+            tx.task_event(item.task, TaskState.RUNNING)
         keys.park(tx, self._crowded)
         expire_all(tx, self._past)
 
@@ -256,7 +259,9 @@ def _seated(
     tx: Transaction, seats: Sequence[Seat], fresh: Mapping[int, Sequence[StoredTask]]
 ) -> list[tuple[Seat, _Lines]]:
     """Give each seat the lines that it can serve; seats that can serve the same share them."""
-    unaimed = queued_unaimed(tx.connection)
+    # Where nothing is queued, as where tasks come one at a time, there is nothing to be looked up.
+    is_stored = tx.ledger.counts[QUEUED] > 0
+    unaimed = queued_unaimed(tx.connection) if is_stored else []
     stored = set(unaimed)
     unaimed += [class_id for class_id in fresh if class_id > 0 and class_id not in stored]
     slots = sum(seat.left for seat in seats)
@@ -264,19 +269,20 @@ def _seated(
     merged: dict[tuple[int, ...], _Lines] = {}
     seated = []
     for seat in seats:
-        served = _served(tx, seat.offer, unaimed)
+        aimed = (
+            tx.classes.aimed_at(seat.offer.profile) if is_stored else [class_id for class_id in fresh if class_id < 0]
+        )
+        served = _served(tx, seat.offer, [*unaimed, *aimed])
         if served not in merged:
             for class_id in served:
                 if class_id not in lines:
                     # Among many classes each is asked for its share first.
                     expected = slots // len(served) + 1
-                    lines[class_id] = _Line(tx, class_id, fresh.get(class_id, ()), expected)
+                    lines[class_id] = _Line(tx, class_id, fresh.get(class_id, ()), expected, is_stored=is_stored)
             merged[served] = _Lines([lines[class_id] for class_id in served])
         seated.append((seat, merged[served]))
     return seated
 
 
-def _served(tx: Transaction, offer: Offer, unaimed: Sequence[int]) -> tuple[int, ...]:
-    profile = offer.profile
-    candidates = [*unaimed, *tx.classes.aimed_at(profile)]
-    return tuple(class_id for class_id in candidates if can_serve(profile, tx.classes.get(class_id)))
+def _served(tx: Transaction, offer: Offer, candidates: Sequence[int]) -> tuple[int, ...]:
+    return tuple(class_id for class_id in candidates if can_serve(offer.profile, tx.classes.get(class_id)))

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from hub.lifecycle import TaskState
 from hub.store.contract import Event, EventPage, QueuePlace, StoreStats, TaskFilter, TaskPage, TaskView
-from hub.store.sqlite import bulk, codes
+from hub.store.sqlite import bulk, codes, event_texts
 from hub.store.sqlite.rows import options_of
 from protocol.frames import TaskError
 
@@ -68,7 +68,6 @@ _SEQ_MAX: Final = 2**63 - 1
 _stored = msgspec.json.Decoder(list[_Stored])
 _requires = msgspec.json.Decoder(list[tuple[str, str]])
 _error = msgspec.json.Decoder(TaskError)
-_events = msgspec.json.Decoder(list[Event])
 
 
 # --- tasks -----------------------------------------------------------------------------------------------------------
@@ -273,7 +272,7 @@ def events(connection: sqlite3.Connection, after_id: int, limit: int) -> EventPa
         " ORDER BY first_id"
     )
     for _, body in connection.execute(statement, (after_id, after_id)):
-        found += [event for event in _events.decode(body) if event.id > after_id]
+        found += [event for event in event_texts.unpacked(body) if event.id > after_id]
         if len(found) >= limit:
             break
     return EventPage(events=found[:limit], last_id=last_id, missed=missed)

@@ -24,7 +24,7 @@ OPTIONS_REMEMBERED_MAX: Final = 4096
 SMALL_PAYLOAD_BYTES: Final = 4096
 
 
-class StoredTask(Struct, array_like=True):
+class StoredTask(Struct, array_like=True, gc=False):
     """One row of `tasks`, as far as decisions need it; ``payload`` only where it was asked for and is small."""
 
     seq: int
@@ -101,8 +101,12 @@ def select_ordered(
 
 def by_ids(connection: sqlite3.Connection, task_ids: Iterable[str]) -> dict[str, StoredTask]:
     """Give those of these tasks that exist, by id."""
-    condition = "WHERE tasks.id IN (SELECT value FROM json_each(?))"
-    return {task.task_id: task for task in select(connection, condition, (bulk.among(task_ids),))}
+    wanted = list(task_ids)
+    if len(wanted) == 1:
+        found = select(connection, "WHERE tasks.id = ?", wanted)
+    else:
+        found = select(connection, "WHERE tasks.id IN (SELECT value FROM json_each(?))", (bulk.among(wanted),))
+    return {task.task_id: task for task in found}
 
 
 def payload_of(connection: sqlite3.Connection, task: StoredTask) -> bytes:

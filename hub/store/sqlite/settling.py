@@ -29,7 +29,7 @@ from hub.store.contract import (
     Verdict,
 )
 from hub.store.sqlite import bulk, keys, rows
-from hub.store.sqlite.codes import CODES, QUEUED, STATES
+from hub.store.sqlite.codes import CODES, QUEUED, STATES, SUCCEEDED
 from hub.store.sqlite.rows import StoredTask, row_of
 from hub.store.sqlite.transaction import Transaction
 
@@ -43,8 +43,13 @@ _SET_CHANGED: Final = (
     " due_clock = column8, finished_at = column9, settled_at = column10, run_s = column11, wait_s = column12"
 )
 
+_SET_SUCCEEDED: Final = (
+    f"state = {SUCCEEDED}, held = 0, instance_id = '', failures = column2, losses = column3, due_at = NULL,"
+    " due_clock = NULL, finished_at = column4, settled_at = column5, run_s = column6, wait_s = column7"
+)
 
-class Settled(Struct):
+
+class Settled(Struct, gc=False):
     """A task, what becomes of it, and the result that caused it, if one did."""
 
     task: StoredTask
@@ -56,28 +61,35 @@ def write(tx: Transaction, settled: Sequence[Settled]) -> None:
     """Write changes, at most one for each task, with their outcomes, totals, events and freed keys."""
     if not settled:
         return
+    succeeded: list[bulk.Row] = []
     moved: list[bulk.Row] = []
     stayed: list[bulk.Row] = []
+    values: list[bulk.Row] = []
     outcomes: list[bulk.Row] = []
     for item in settled:
-        task, change = item.task, item.change
+        task, change, result = item.task, item.change, item.result
         if change.counts_as:
             tx.count(task.node_id, change.counts_as)
-        if item.result is not None:
-            tx.totals(task.node_id).run_s += item.result.run_s
+        if result is not None:
+            tx.totals(task.node_id).run_s += result.run_s
         if change.state is STATES[task.code]:
             # Its outcome stands; only nobody holds it any more.
             stayed.append((task.seq, 0, ""))
+        elif change.state is TaskState.SUCCEEDED and result is not None:
+            values.append((task.seq, bytearray(result.value)))
+            succeeded.append(_succeed(tx, task, change, result))
         else:
-            outcome = _outcome(tx, item)
+            outcome = _outcome(item)
             if outcome is not None:
                 outcomes.append(outcome)
             moved.append(_move(tx, item))
         task.held, task.failures, task.losses = int(change.held), change.failures, change.losses
+    bulk.update(tx.connection, "tasks", "seq", _SET_SUCCEEDED, succeeded)
     bulk.update(tx.connection, "tasks", "seq", _SET_CHANGED, moved)
     bulk.update(tx.connection, "tasks", "seq", "held = column2, instance_id = column3", stayed)
     suffix = "ON CONFLICT (seq) DO UPDATE SET value = excluded.value, error = excluded.error"
-    bulk.insert(tx.connection, "outcomes", "seq, value, error", outcomes, suffix)
+    bulk.insert(tx.connection, "outcomes", "seq, value", values, suffix)
+    bulk.insert(tx.connection, "outcomes", "seq, error", outcomes, suffix)
     keys.rebalance(tx, (item.task for item in settled))
 
 
@@ -92,7 +104,7 @@ def _move(tx: Transaction, item: Settled) -> bulk.Row:
     if code == QUEUED:
         tx.queued[task.seq] = task.class_id
     task.code = code
-    tx.task_event(task, change.state.value, error=change.error)
+    tx.task_event(task, change.state, error=change.error)
     now = tx.now
     final = is_final(change.state)
     finished_at = None if not final else (result.ended_at if result is not None and result.ended_at else now.wall_s)
@@ -112,17 +124,32 @@ def _move(tx: Transaction, item: Settled) -> bulk.Row:
     )
 
 
-def _outcome(tx: Transaction, item: Settled) -> bulk.Row | None:
-    """Give the row of what a task came to, None if nothing is to be said."""
-    change = item.change
-    if change.state is TaskState.SUCCEEDED and item.result is not None:
-        tx.values[item.task.task_id] = item.result.value
-        return (item.task.seq, item.result.value, None)
-    if change.error is not None:
-        return (item.task.seq, None, _encode(change.error).decode())
+def _succeed(tx: Transaction, task: StoredTask, change: Change, result: AttemptResult) -> bulk.Row:
+    """Give the row of a task that has succeeded, as most do: what is the same for all stands in the statement."""
+    tx.recount(task.code, SUCCEEDED)
+    task.code = SUCCEEDED
+    tx.task_event(task, TaskState.SUCCEEDED)
+    tx.values[task.task_id] = result.value
+    now = tx.now
+    return (
+        task.seq,
+        change.failures,
+        change.losses,
+        result.ended_at or now.wall_s,
+        now.steady_s,
+        result.run_s,
+        result.wait_s,
+    )
+
+
+def _outcome(item: Settled) -> bulk.Row | None:
+    """Give the row of what a task came to that did not succeed, None if nothing is to be said."""
+    error = item.change.error
+    if error is not None:
+        return (item.task.seq, _encode(error).decode())
     if is_final(STATES[item.task.code]):
         # Run again: what it came to before is no longer so.
-        return (item.task.seq, None, None)
+        return (item.task.seq, None)
     return None
 
 

@@ -28,10 +28,10 @@ from hub.store.sqlite.codes import QUEUED, RUNNING, SCHEDULED, STATES
 from hub.store.sqlite.rows import StoredTask
 from hub.store.sqlite.transaction import Transaction
 
-_INSERTED: Final = (
-    "seq, id, class_id, state, rank, attempt, held, node_id, instance_id, options, task_group, concurrency_key,"
-    " idempotency_key, due_at, due_clock, deadline_at, submitted_at, started_at"
-)
+# What every task has, what it has once it runs, and what only some have.
+_COMMON: Final = "seq, id, class_id, state, rank, options, task_group, submitted_at"
+_ASSIGNED: Final = "attempt, held, node_id, instance_id, started_at"
+_SPECIAL: Final = "concurrency_key, idempotency_key, due_at, due_clock, deadline_at"
 
 # The longest id of a task (protocol/limits.py, IDENTIFIER_PATTERN).
 ID_CHARACTERS_MAX: Final = 128
@@ -42,13 +42,24 @@ WALL: Final = 1
 _profiles = msgspec.json.Decoder(list[tuple[str, list[str], dict[str, str]]])
 
 
-class _New(msgspec.Struct):
+class _New(msgspec.Struct, gc=False):
     """A task that is accepted, and when it is due if it has to wait."""
 
     task: StoredTask
     source: NewTask
     due_at: float | None
     due_clock: int | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it has nothing that only some tasks have."""
+        options = self.source.options
+        return (
+            self.due_at is None
+            and options.concurrency_key is None
+            and options.idempotency_key is None
+            and options.deadline is None
+        )
 
 
 def submit(tx: Transaction, operations: Sequence[Submit]) -> list[Submitted]:
@@ -174,45 +185,49 @@ def _is_past(task: StoredTask, now_s: float) -> bool:
 
 
 def _insert(tx: Transaction, new: Sequence[_New]) -> None:
+    """Insert tasks as they are now. Most have no more than every task has: what they do not have is not written out."""
     counts = tx.ledger.counts
     now_s = tx.now.wall_s
-    inserted: list[bulk.Row] = []
+    queued: list[bulk.Row] = []
+    running: list[bulk.Row] = []
+    others: list[bulk.Row] = []
     bodies: list[bulk.Row] = []
     for made in new:
-        task, options = made.task, made.source.options
+        task = made.task
         counts[task.code] += 1
+        bodies.append((task.seq, bytearray(made.source.payload)))
+        row: bulk.Row = (
+            task.seq,
+            task.task_id,
+            task.class_id,
+            task.code,
+            task.rank,
+            task.options_text,
+            task.group,
+            now_s,
+        )
         if task.code == RUNNING:
-            started_at: float | None = now_s
+            row = (*row, task.attempt, task.held, task.node_id, task.instance_id, now_s)
         else:
-            started_at = None
             if task.code == QUEUED:
                 tx.queued[task.seq] = task.class_id
-            tx.task_event(task, STATES[task.code].value)
-        inserted.append(
-            (
-                task.seq,
-                task.task_id,
-                task.class_id,
-                task.code,
-                task.rank,
-                task.attempt,
-                task.held,
-                task.node_id,
-                task.instance_id,
-                task.options_text,
-                task.group,
-                options.concurrency_key,
-                options.idempotency_key,
-                made.due_at,
-                made.due_clock,
-                task.deadline_at,
-                now_s,
-                started_at,
-            )
-        )
-        bodies.append((task.seq, made.source.payload))
-    bulk.insert(tx.connection, "tasks", _INSERTED, inserted)
+            tx.task_event(task, STATES[task.code])
+        if made.is_plain:
+            (running if task.code == RUNNING else queued).append(row)
+        else:
+            others.append(_full(made, row))
+    bulk.insert(tx.connection, "tasks", _COMMON, queued)
+    bulk.insert(tx.connection, "tasks", f"{_COMMON}, {_ASSIGNED}", running)
+    bulk.insert(tx.connection, "tasks", f"{_COMMON}, {_ASSIGNED}, {_SPECIAL}", others)
     bulk.insert(tx.connection, "bodies", "seq, payload", bodies)
+
+
+def _full(made: _New, row: bulk.Row) -> bulk.Row:
+    """Give the row of a task with everything that only some have."""
+    options = made.source.options
+    assigned = () if made.task.code == RUNNING else (0, 0, "", "", None)
+    special = (options.concurrency_key, options.idempotency_key, made.due_at, made.due_clock, options.deadline)
+    return (*row, *assigned, *special)
 
 
 # --- one task for each node -------------------------------------------------------------------------------------------

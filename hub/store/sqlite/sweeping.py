@@ -6,9 +6,10 @@ from typing import Final
 
 import msgspec
 
+from hub.lifecycle import TaskState
 from hub.store.contract import Sweep, Swept
 from hub.store.sqlite import bulk, claiming, keys, nodes, rows
-from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED, STATES
+from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED
 from hub.store.sqlite.submitting import STEADY, WALL
 from hub.store.sqlite.transaction import Transaction
 
@@ -46,7 +47,7 @@ def _queue_due(tx: Transaction, clock: int, now_s: float, batch: int) -> int:
         tx.recount(SCHEDULED, task.code)
         if task.code == QUEUED:
             tx.queued[task.seq] = task.class_id
-        tx.task_event(task, STATES[QUEUED].value)
+        tx.task_event(task, TaskState.QUEUED)
         changes.append((task.seq, task.code))
     bulk.update(tx.connection, "tasks", "seq", "state = column2", changes)
     keys.rebalance(tx, tasks)

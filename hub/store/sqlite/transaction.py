@@ -13,14 +13,17 @@ from typing import Final
 
 import msgspec
 
+from hub.lifecycle import TaskState
 from hub.store.contract import CountsAs, Event, Now, TaskClass
-from hub.store.sqlite import bulk
+from hub.store.sqlite import bulk, event_texts
 from hub.store.sqlite.classes import Classes
-from hub.store.sqlite.rows import StoredTask
+from hub.store.sqlite.rows import StoredTask, options_of
 from protocol.frames import TaskError
 
 # Events of one row. A reader takes whole rows: 4,096 of 200 bytes stay below a megabyte.
 EVENTS_PER_BATCH: Final = 4096
+
+_TASK_KINDS: Final = {state: f"task.{state.value}" for state in TaskState}
 
 _encode = msgspec.json.Encoder().encode
 _ledger = msgspec.json.Decoder(tuple[int, int, int, list[int]])
@@ -83,22 +86,22 @@ class Transaction:
         event = Event(id=self.ledger.last_event_id, at=self.now.wall_s, kind=kind, node_id=node_id, reason=reason)
         self.events.append(event)
 
-    def task_event(self, task: StoredTask, state: str, *, error: TaskError | None = None) -> None:
+    def task_event(self, task: StoredTask, state: TaskState, *, error: TaskError | None = None) -> None:
         """Add an event about a task that is now in ``state``."""
-        self.ledger.last_event_id += 1
+        ledger = self.ledger
+        ledger.last_event_id += 1
         self.events.append(
             Event(
-                id=self.ledger.last_event_id,
-                at=self.now.wall_s,
-                kind=f"task.{state}",
-                task_id=task.task_id,
-                name=self.classes.get(task.class_id).name,
-                state=state,
-                attempt=task.attempt,
-                node_id=task.node_id,
-                origin="" if task.options_text is None else task.options.origin,
-                group=task.group,
-                error=error,
+                ledger.last_event_id,
+                self.now.wall_s,
+                _TASK_KINDS[state],
+                task.task_id,
+                self.classes.get(task.class_id).name,
+                task.attempt,
+                task.node_id,
+                options_of(task.options_text).origin,
+                task.group,
+                error,
             )
         )
 
@@ -166,7 +169,7 @@ class Transaction:
             batch = self.events[start : start + EVENTS_PER_BATCH]
             self.connection.execute(
                 "INSERT INTO event_batches VALUES (?, ?, ?, ?)",
-                (batch[0].id, len(batch), self.now.steady_s, _encode(batch)),
+                (batch[0].id, len(batch), self.now.steady_s, event_texts.packed(batch)),
             )
 
     # --- one operation that may fail alone -----------------------------------------------------------------------
