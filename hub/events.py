@@ -68,12 +68,12 @@ def error_object(error: TaskError) -> ErrorObject:
     )
 
 
-class EventObject(Struct, frozen=True, kw_only=True, gc=False):
+class EventObject(Struct, frozen=True, gc=False):
     """The ``data`` of one event. Texts are empty where they do not apply; ``value`` is there where a task succeeded,
     ``error`` where an attempt failed, ``reason`` where a node left. `task.progress` and `task.log` carry no ``id``.
     """
 
-    id: int | UnsetType = UNSET
+    id: int | UnsetType
     at: float
     kind: str
     task_id: str = ""
@@ -95,19 +95,19 @@ class EventObject(Struct, frozen=True, kw_only=True, gc=False):
 def sse_message(event: Event, value: bytes | None) -> bytes:
     """Give the bytes of one stored event; ``value`` is that of the task if it succeeded."""
     said = EventObject(
-        id=event.id,
-        at=event.at,
-        kind=event.kind,
-        task_id=event.task_id,
-        name=event.name,
-        state=event.state,
-        attempt=event.attempt,
-        node_id=event.node_id,
-        origin=event.origin,
-        group=event.group,
-        reason=event.reason or UNSET,
-        error=UNSET if event.error is None else error_object(event.error),
-        value=UNSET if value is None else Raw(_on_one_line(value)),
+        event.id,
+        event.at,
+        event.kind,
+        event.task_id,
+        event.name,
+        event.state,
+        event.attempt,
+        event.node_id,
+        event.origin,
+        event.group,
+        event.reason or UNSET,
+        UNSET if event.error is None else error_object(event.error),
+        UNSET if value is None else Raw(_on_one_line(value)),
     )
     return b"id: %d\ndata: %b\n\n" % (event.id, _encode(said))
 
@@ -300,9 +300,10 @@ class _Index:
     """Following subscriptions, by the narrowest thing that they name."""
 
     def __init__(self) -> None:
-        self._all: dict[Subscription, None] = {}
-        self._by_origin: dict[str, dict[Subscription, None]] = {}
-        self._by_task: dict[str, dict[Subscription, None]] = {}
+        # Tuples: who leaves while an event is handed out leaves the others in their places.
+        self._all: tuple[Subscription, ...] = ()
+        self._by_origin: dict[str, tuple[Subscription, ...]] = {}
+        self._by_task: dict[str, tuple[Subscription, ...]] = {}
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -312,11 +313,11 @@ class _Index:
         self._count += 1
         wanted = subscription.wanted
         if wanted.task:
-            self._by_task.setdefault(wanted.task, {})[subscription] = None
+            self._by_task[wanted.task] = (*self._by_task.get(wanted.task, ()), subscription)
         elif wanted.origin:
-            self._by_origin.setdefault(wanted.origin, {})[subscription] = None
+            self._by_origin[wanted.origin] = (*self._by_origin.get(wanted.origin, ()), subscription)
         else:
-            self._all[subscription] = None
+            self._all = (*self._all, subscription)
 
     def remove(self, subscription: Subscription) -> None:
         self._count -= 1
@@ -326,24 +327,24 @@ class _Index:
         elif wanted.origin:
             _discard(self._by_origin, wanted.origin, subscription)
         else:
-            del self._all[subscription]
+            self._all = _without(self._all, subscription)
 
-    def candidates(self, event: Event) -> list[Subscription]:
-        if not self._all and not self._by_task:
-            # The common case: programs that each follow their own tasks.
-            return list(self._by_origin.get(event.origin, ()))
-        found = list(self._all)
-        if self._by_origin and event.origin in self._by_origin:
-            found += self._by_origin[event.origin]
-        if self._by_task and event.task_id in self._by_task:
-            found += self._by_task[event.task_id]
+    def candidates(self, event: Event) -> tuple[Subscription, ...]:
+        found = self._by_origin.get(event.origin, ())
+        if self._all:
+            found = (*self._all, *found)
+        if self._by_task:
+            found = (*found, *self._by_task.get(event.task_id, ()))
         return found
 
 
-def _discard(groups: dict[str, dict[Subscription, None]], key: str, subscription: Subscription) -> None:
-    members = groups[key]
-    del members[subscription]
-    if not members:
+def _without(members: tuple[Subscription, ...], subscription: Subscription) -> tuple[Subscription, ...]:
+    return tuple(member for member in members if member is not subscription)
+
+
+def _discard(groups: dict[str, tuple[Subscription, ...]], key: str, subscription: Subscription) -> None:
+    groups[key] = _without(groups[key], subscription)
+    if not groups[key]:
         del groups[key]
 
 
@@ -468,12 +469,12 @@ class EventFeed:
             return
         if isinstance(frame, Progress):
             said = EventObject(
-                at=wall_s, kind="task.progress", done=frame.done, total=frame.total, message=frame.message
+                UNSET, wall_s, "task.progress", done=frame.done, total=frame.total, message=frame.message
             )
             self._tell_one(said, frame.task_id, frame.attempt, node_id)
             return
         for line in frame.lines:
-            said = EventObject(at=line.at, kind="task.log", level=line.level, message=line.message)
+            said = EventObject(UNSET, line.at, "task.log", level=line.level, message=line.message)
             self._tell_one(said, line.task_id, line.attempt, node_id)
 
     def _tell_one(self, said: EventObject, task_id: str, attempt: int, node_id: str) -> None:

@@ -13,7 +13,7 @@ from protocol.frames import Log, LogLine, Progress, TaskError
 
 
 def event(number: int, state: str = "queued", **more: Any) -> Event:
-    values = {"task_id": f"t{number}", "name": "work", "origin": "me", "state": state} | more
+    values = {"task_id": f"t{number}", "name": "work", "origin": "me"} | more
     return Event(id=number, at=1.0, kind=f"task.{state}", **values)
 
 
