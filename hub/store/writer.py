@@ -12,7 +12,8 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
+from queue import SimpleQueue
+from time import monotonic, sleep
 from typing import Final, TypeAlias, TypeVarTuple
 
 from hub import failpoints
@@ -67,9 +68,12 @@ class StoreWriter:
         self._on_committed = on_committed
         self._on_degraded = on_degraded
         self._on_recovered = on_recovered
+        # Operations stay here until their answers are on their way.
         self._waiting: deque[tuple[Operation, Ticket]] = deque()
-        self._under_way = 0
-        self._wake = threading.Condition()
+        # A bell to wake the thread with: a condition would take its lock, and give it back, on both sides.
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._is_ringing = False
+        self._has_stopped = threading.Event()
         self._stop_by_s: float | None = None
         self._is_degraded = False
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -77,7 +81,7 @@ class StoreWriter:
     @property
     def pending(self) -> int:
         """How many operations are not committed yet. Whoever puts more bounds it: this queue never refuses."""
-        return len(self._waiting) + self._under_way
+        return len(self._waiting)
 
     def start(self) -> None:
         """Begin to commit. Twice is harmless."""
@@ -86,19 +90,18 @@ class StoreWriter:
 
     def put(self, operation: Operation, ticket: Ticket) -> None:
         """Add an operation behind those that are there. From any thread; never waits for a commit."""
-        with self._wake:
-            self._waiting.append((operation, ticket))
-            self._wake.notify()
+        self._waiting.append((operation, ticket))
+        self._ring()
 
     def stop(self) -> bool:
         """Commit what is pending, within `STOP_WITHIN_S`, and end; tell whether all of it was committed.
 
         Blocks. Twice is harmless. What was not committed was not answered either.
         """
-        with self._wake:
-            if self._stop_by_s is None:
-                self._stop_by_s = monotonic() + STOP_WITHIN_S
-            self._wake.notify()
+        if self._stop_by_s is None:
+            self._stop_by_s = monotonic() + STOP_WITHIN_S
+        self._has_stopped.set()
+        self._ring()
         if self._thread.ident is not None:
             self._thread.join()
         return self.pending == 0
@@ -113,22 +116,32 @@ class StoreWriter:
             tickets = [ticket for _, ticket in batch]
             self._tell(self._on_committed, list(zip(tickets, committed.answers, strict=True)), committed)
             # Only now: who sees that nothing is pending may rely on the callback being on its way.
-            self._under_way = 0
+            for _ in batch:
+                self._waiting.popleft()
+
+    def _ring(self) -> None:
+        if not self._is_ringing:
+            # Two threads may both come here: the thread then finds nothing new the second time.
+            self._is_ringing = True
+            self._bell.put(None)
 
     def _take(self) -> list[tuple[Operation, Ticket]]:
-        """Wait for operations and take as many as one transaction may have; none means: stop."""
-        with self._wake:
-            while not self._waiting and self._stop_by_s is None:
-                self._wake.wait()
-            batch: list[tuple[Operation, Ticket]] = []
-            rows = 0
-            while self._waiting and len(batch) < OPERATIONS_MAX:
-                rows += _weight(self._waiting[0][0])
-                if batch and rows > ROWS_MAX:
-                    break
-                batch.append(self._waiting.popleft())
-            self._under_way = len(batch)
-            return batch
+        """Wait for operations and give as many as one transaction may have; none means: stop."""
+        while not self._waiting:
+            if self._stop_by_s is not None:
+                return []
+            self._bell.get()
+            # In this order: what is put after the flag is down rings again.
+            self._is_ringing = False
+        batch: list[tuple[Operation, Ticket]] = []
+        rows = 0
+        for number in range(min(len(self._waiting), OPERATIONS_MAX)):
+            item = self._waiting[number]
+            rows += _weight(item[0])
+            if batch and rows > ROWS_MAX:
+                break
+            batch.append(item)
+        return batch
 
     def _execute(self, operations: list[Operation]) -> Committed | None:
         """Commit, trying again for as long as it takes; None if the time to stop came first."""
@@ -170,13 +183,14 @@ class StoreWriter:
 
     def _may_retry(self, pause_s: float) -> bool:
         """Wait for the next try; tell whether there is one."""
-        with self._wake:
-            by_s = monotonic() + pause_s
-            while (left_s := by_s - monotonic()) > 0:
-                if self._stop_by_s is not None and monotonic() + left_s > self._stop_by_s:
-                    return False
-                self._wake.wait(left_s)
+        by_s = monotonic() + pause_s
+        if not self._has_stopped.wait(pause_s):
             return True
+        left_s = max(0.0, by_s - monotonic())
+        if self._stop_by_s is not None and monotonic() + left_s > self._stop_by_s:
+            return False
+        sleep(left_s)
+        return True
 
 
 def _weight(operation: Operation) -> int:
