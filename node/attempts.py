@@ -6,7 +6,7 @@ result: so it is always in one of the two, and the inventory is complete at any 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final
@@ -73,7 +73,8 @@ class Attempts:
         self._running: dict[AttemptKey, Held] = {}
         # Few distinct values at a time, so that the shortest is found at once.
         self._leases_s: Counter[float] = Counter()
-        self._over: dict[AttemptKey, None] = {}
+        # Not a plain dict: to find its oldest key takes longer with each key that was deleted before it.
+        self._over: OrderedDict[AttemptKey, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -173,4 +174,4 @@ class Attempts:
         for key in keys:
             self._over[key] = None
         while len(self._over) > OVER_MAX:
-            del self._over[next(iter(self._over))]
+            self._over.popitem(last=False)

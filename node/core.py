@@ -222,6 +222,7 @@ class NodeCore:
         self._heard_s = now_s
         for frame in message:
             told += self._take(frame, now_s) if self._link is Link.OPEN else self._take_answer(frame, now_s)
+        self._plan_beat()
         told += self._proceed(now_s)
         return told
 
@@ -427,8 +428,11 @@ class NodeCore:
         if held is not None and self._attempts.is_over(key):
             # The hub has lost its memory of how this attempt ended. It must not start twice; the hub may start another.
             return self._finish([_never_started(held, now_s)])
-        self._beat_due_s = min(self._beat_due_s, self._last_beat_s() + self._beat_every_s())
         return []
+
+    def _plan_beat(self) -> None:
+        """Beat sooner if what was pushed has a lease so short that it needs that."""
+        self._beat_due_s = min(self._beat_due_s, self._last_beat_s() + self._beat_every_s())
 
     def _last_beat_s(self) -> float:
         """When the hub was last sent something that renews leases."""
