@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from types import FrameType, TracebackType
+from typing import Final
 
 from node.app_loader import AnyTask, load_apps
 from node.connection import Dialer
@@ -25,6 +26,10 @@ from node.state_folder import StateFolder
 from node.truth import Truth
 
 logger = logging.getLogger(__name__)
+
+# A signal that another thread takes, or that comes in the instant before the main thread begins to wait, does not
+# interrupt its wait: it is seen when the next one begins.
+SIGNALS_EVERY_S: Final = 0.5
 
 
 class NodeService:
@@ -176,11 +181,12 @@ def run(settings: NodeSettings) -> int:
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        code = service.wait()
+        while (code := service.wait(SIGNALS_EVERY_S)) is None:
+            pass
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return EXIT_BUG if code is None else code
+    return code
 
 
 def _dialer(settings: NodeSettings) -> Dialer:

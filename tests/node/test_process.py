@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -110,6 +111,16 @@ async def test_a_second_signal_stops_what_runs(hub: FakeHub, tmp_path: Path) -> 
         await peer.expect(frames.Bye)
         await peer.socket.close(1000, "bye")
         assert await process.end() == 0
+
+
+async def test_a_signal_that_another_thread_takes_drains_all_the_same(hub: FakeHub, tmp_path: Path) -> None:
+    async with node(hub, tmp_path) as process:
+        peer = await hub.peer()
+        await peer.welcome()
+        pid = process.process.pid
+        others = {int(path.name) for path in Path(f"/proc/{pid}/task").iterdir()} - {pid}
+        assert ctypes.CDLL(None).tgkill(pid, others.pop(), int(signal.SIGTERM)) == 0
+        await peer.expect(frames.Drain)
 
 
 async def test_a_killed_node_leaves_its_results_to_the_next(hub: FakeHub, tmp_path: Path) -> None:
