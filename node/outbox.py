@@ -1,9 +1,7 @@
 """The journal of results that no hub has acknowledged: what a node must not lose when its process dies.
 
-SQLite in WAL mode, one writer thread, group commit: it takes all that has piled up since the last commit. With
-``synchronous=NORMAL`` a commit is safe from the death of the process at once, and from a power cut at the next
-checkpoint. That is enough: a result that a power cut took is an attempt that died with its machine, which the hub frees
-and runs again by policy. Safety from power cuts for each result would cost an fsync each on the node's slowest part.
+One writer thread, group commit: it takes all that has piled up since the last commit. What is on the disk, and how safe
+it is there, is the matter of `node.journal`.
 
 While the disk takes no writes the outbox keeps results in memory, says so, and tries again for ever. It calls them
 stored all the same: to send them is then the safest that can be done. Nothing is lost while the process lives.
@@ -22,14 +20,10 @@ from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple, TypeAlias
 
 from node import failpoints
-from node.errors import OutboxError
-from protocol.codec import encode, node_frames_decoder
-from protocol.errors import ProtocolError
-from protocol.frames import AttemptKey, Result
+from node.journal import Entry, Journal
+from protocol.frames import AttemptKey
 
 logger = logging.getLogger(__name__)
-
-SCHEMA_VERSION: Final = 1
 
 # A result that is forgotten late is at worst sent once more, so deletions ride along with the next insert.
 FORGET_WITHIN_S: Final = 0.5
@@ -38,34 +32,8 @@ FORGET_WITHIN_S: Final = 0.5
 RETRY_S_MIN: Final = 0.5
 RETRY_S_MAX: Final = 5.0
 
-# How long another process (a backup, a person with a shell) may hold the database before a write counts as failed.
-BUSY_S_MAX: Final = 2.0
-
 # What is gathered for one commit; more only makes the first of them wait.
 BATCH_MAX: Final = 2_000
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS results (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    task_id TEXT NOT NULL,
-    attempt INTEGER NOT NULL,
-    ended_at REAL NOT NULL,
-    frame BLOB NOT NULL,
-    UNIQUE (task_id, attempt)
-)
-"""
-
-
-class Entry(NamedTuple):
-    """A result, and the wall-clock time at which its attempt ended: the only clock that outlives the process."""
-
-    result: Result
-    ended_at: float
-
-    @property
-    def key(self) -> AttemptKey:
-        """Which attempt."""
-        return (self.result.task_id, self.result.attempt)
 
 
 class _Forget(NamedTuple):
@@ -109,23 +77,12 @@ class Outbox:
         self._forgotten: dict[AttemptKey, None] = {}
         self._problem: str | None = None
         self._is_closing = False
-        self._database = _open(path)
+        self._journal = Journal(path)
         self._thread = threading.Thread(target=self._write_on, name="outbox", daemon=True)
 
     def load(self) -> list[Entry]:
         """Give what an earlier process left behind, in the order in which it was stored. Call it before `start`."""
-        decoder = node_frames_decoder()
-        entries: list[Entry] = []
-        rows = self._database.execute("SELECT task_id, attempt, ended_at, frame FROM results ORDER BY position")
-        for task_id, attempt, ended_at, frame in rows:
-            try:
-                (result,) = decoder.decode(frame)
-            except (ProtocolError, ValueError) as error:
-                logger.error("the outbox holds a result that cannot be read: task %s/%d: %s", task_id, attempt, error)
-                continue
-            if isinstance(result, Result):
-                entries.append(Entry(result, ended_at))
-        return entries
+        return self._journal.load()
 
     def start(self) -> None:
         """Begin to write."""
@@ -144,7 +101,7 @@ class Outbox:
         if not self._is_closing:
             self._is_closing = True
             if self._thread.ident is None:
-                self._database.close()
+                self._journal.close()
                 return
             self._orders.put(_Close())
         if self._thread.ident is not None:
@@ -160,7 +117,7 @@ class Outbox:
             self._write()
         finally:
             with contextlib.suppress(sqlite3.Error):
-                self._database.close()
+                self._journal.close()
 
     def _gather(self, retry_s: float) -> bool:
         """Wait until there is something to write, and take all of it; True if the outbox is to close."""
@@ -205,7 +162,7 @@ class Outbox:
         stores, forgets = bool(self._unwritten), bool(self._forgotten)
         try:
             failpoints.around_write("before", stores=stores, forgets=forgets)
-            _commit(self._database, self._unwritten.values(), self._forgotten)
+            self._journal.commit(self._unwritten.values(), self._forgotten)
         except sqlite3.Error as error:
             self._note_failure(error)
             return False
@@ -235,64 +192,3 @@ class Outbox:
         if news:
             self._told.update(news)
             self._on_stored(news)
-
-
-def _commit(database: sqlite3.Connection, entries: Iterable[Entry], forgotten: Iterable[AttemptKey]) -> None:
-    """Insert and delete in one transaction."""
-    try:
-        database.execute("BEGIN IMMEDIATE")
-        database.executemany("DELETE FROM results WHERE task_id = ? AND attempt = ?", forgotten)
-        database.executemany(
-            "INSERT OR REPLACE INTO results (task_id, attempt, ended_at, frame) VALUES (?, ?, ?, ?)",
-            [(*entry.key, entry.ended_at, encode(entry.result)) for entry in entries],
-        )
-        database.execute("COMMIT")
-    except sqlite3.Error:
-        with contextlib.suppress(sqlite3.Error):
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-        raise
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        return _connect(path)
-    except sqlite3.OperationalError as error:
-        raise OutboxError(f"the outbox {path} cannot be opened ({error}); free its disk or check its owner") from error
-    except sqlite3.DatabaseError as error:
-        return _open_anew(path, error)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, timeout=BUSY_S_MAX, isolation_level=None, check_same_thread=False)
-    try:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise OutboxError(
-                f"the outbox {path} has version {version}, and this node knows up to {SCHEMA_VERSION}; upgrade the node"
-            )
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        damage = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if damage != "ok":
-            raise sqlite3.DatabaseError(damage)
-        if version < SCHEMA_VERSION:
-            database.execute(_SCHEMA)
-            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def _open_anew(path: Path, error: sqlite3.DatabaseError) -> sqlite3.Connection:
-    """Put a damaged file aside and begin a new one. Its attempts are then such that died with their machine."""
-    aside = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
-    logger.error("the outbox %s is damaged (%s); it is kept as %s, and a new one begun", path, error, aside)
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
-    try:
-        return _connect(path)
-    except sqlite3.Error as second:
-        raise OutboxError(f"the outbox {path} cannot be made ({second}); check its folder") from second

@@ -34,9 +34,10 @@ from node.effects import (
 )
 from node.errors import ConnectionLostError, DialError
 from node.executor import Executor
+from node.journal import Entry
 from node.link import Link
 from node.mailbox import Mailbox
-from node.outbox import Entry, Outbox
+from node.outbox import Outbox
 from node.reports import Reports
 from node.state_folder import StateFolder
 from protocol.close_codes import CloseCode

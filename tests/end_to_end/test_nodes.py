@@ -78,7 +78,7 @@ def outbox_rows(state: Path) -> int:
     """Count results that wait, as an operator with sqlite3 would."""
     connection = sqlite3.connect(f"file:{state / 'outbox.sqlite3'}?mode=ro", uri=True)
     try:
-        (count,) = connection.execute("SELECT COUNT(*) FROM results").fetchone()
+        (count,) = connection.execute("SELECT COUNT(*) FROM journal").fetchone()
         return int(count)
     finally:
         connection.close()

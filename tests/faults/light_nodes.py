@@ -23,7 +23,7 @@ from node.core import Profile
 from node.effects import Ended
 from node.errors import DialError
 from node.event_loops import new_event_loop
-from node.outbox import Entry
+from node.journal import Entry
 from node.session import Session
 from node.truth import Truth
 from protocol.frames import AttemptKey, Task

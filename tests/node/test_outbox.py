@@ -17,7 +17,8 @@ from msgspec import Raw
 
 from node import outbox as module
 from node.errors import OutboxError
-from node.outbox import Entry, Outbox
+from node.journal import Entry
+from node.outbox import Outbox
 from protocol.frames import AttemptKey, Result, TaskError
 from tests.node.fake_hub import PATIENCE_S
 
@@ -113,7 +114,7 @@ def test_what_is_only_forgotten_is_deleted_soon_without_a_further_result(
         outbox.forget([("a", 1)])
         reader = sqlite3.connect(path)
         tries = threading.Event()
-        while reader.execute("SELECT count(*) FROM results").fetchone()[0]:
+        while reader.execute("SELECT count(*) FROM journal").fetchone()[0]:
             tries.wait(0.01)
         reader.close()
 
@@ -177,7 +178,7 @@ def test_a_writer_that_is_killed_has_lost_nothing_that_it_called_stored(path: Pa
 
 def limit_pages(outbox: Outbox, pages: int) -> None:
     """Fill the disk: SQLite answers with the very error of a full one."""
-    outbox._database.execute(f"PRAGMA max_page_count = {pages}")
+    outbox._journal._database.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def test_a_full_disk_is_told_once_and_results_are_kept_and_told_as_stored(
@@ -227,7 +228,7 @@ def test_a_result_that_cannot_be_read_does_not_hide_the_others(path: Path, caplo
     with opened(path) as outbox:
         outbox.put([entry("a"), entry("b")])
     database = sqlite3.connect(path)
-    database.execute("UPDATE results SET frame = x'00' WHERE task_id = 'a'")
+    database.execute("UPDATE journal SET frame = x'00' WHERE task_id = 'a'")
     database.commit()
     database.close()
     assert left_in(path) == ["b"]

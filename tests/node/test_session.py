@@ -369,7 +369,7 @@ async def test_while_the_disk_is_full_results_are_delivered_and_nothing_new_star
         peer = await hub.peer()
         await peer.welcome()
         assert service._session is not None
-        database = service._session._outbox._database
+        database = service._session._outbox._journal._database
         database.execute("PRAGMA max_page_count = 1")
         await peer.send(task("a", "echo", payload={"value": big}))
         result = await peer.expect(frames.Result)
