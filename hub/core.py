@@ -28,7 +28,7 @@ from protocol.close_codes import CloseCode
 from protocol.codec import check_json
 from protocol.errors import BadFrameError, OutOfTurnError
 from protocol.frames import AttemptKey, Frame, HubLimits, NodeFrame, frame_type
-from protocol.limits import SLOTS_MAX
+from protocol.limits import SLOTS_MAX, is_identifier
 
 # A connection that has not registered by then is closed: a node registers in its first message.
 REGISTER_WITHIN_S = 10.0
@@ -853,6 +853,8 @@ def _attempt_result(node_id: str, frame: frames.Result, bytes_max: int, now: Now
     Raises:
         BadFrameError: the value is not JSON, or larger than this hub takes. Nodes check both before they send.
     """
+    if not is_identifier(frame.task_id):
+        raise BadFrameError(f"frame `result` is wrong (`task_id` {frame.task_id[:40]!r}: no identifier)")
     value = b"null" if isinstance(frame.value, UnsetType) else bytes(frame.value)
     problem = check_json(value)
     if problem is None and len(value) > bytes_max:

@@ -191,6 +191,9 @@ def check_json(text: bytes | memoryview) -> str | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return str(error)
+    if len(text) <= 2 * DEPTH_MAX:
+        # Each level takes two brackets.
+        return None
     raw = bytes(text)
     # Brackets within strings are counted too: the exact look is only for the few texts that have many.
     if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _depth(value) > DEPTH_MAX:

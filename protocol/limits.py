@@ -47,10 +47,14 @@ LOG_LINES_PER_FRAME_MAX: Final = 64
 
 # Node names, task names, task ids, label keys: what can stand in a URL, a log line and a file name as it is.
 # `(?!\n)`: in Python `$` would also match before a line end; the pattern means the same in JSON Schema.
+IDENTIFIER_CHARACTERS_MAX: Final = 128
 IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}(?!\n)$"
 _IDENTIFIER: Final = re.compile(IDENTIFIER_PATTERN)
 
 
 def is_identifier(text: str) -> bool:
     """Tell whether ``text`` may name a node, a task, a handler or a label."""
+    # Most are letters and digits alone, which takes a quarter of the time to see.
+    if text.isalnum() and text.isascii():
+        return len(text) <= IDENTIFIER_CHARACTERS_MAX
     return _IDENTIFIER.search(text) is not None

@@ -24,7 +24,7 @@ from hub.http.faults import TIME_WORDS, FaultFinder
 from hub.store.contract import DEFAULT_OPTIONS, NewTask, TaskOptions
 from protocol.codec import check_json
 from protocol.frames import Identifier
-from protocol.limits import PAYLOAD_BYTES_MAX
+from protocol.limits import PAYLOAD_BYTES_MAX, is_identifier
 
 # One batch: so much that a request costs nothing per task, so little that its commit stays short.
 TASKS_MAX: Final = 10_000
@@ -40,10 +40,10 @@ Time = float | Annotated[datetime, Meta(tz=True)] | None
 
 
 class TaskRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A task to submit, as most clients write it: times as numbers."""
+    """A task to submit, as most clients write it: times as numbers. Its id and name are still to be looked at."""
 
-    id: Identifier | UnsetType = UNSET
-    name: Identifier
+    id: str | UnsetType = UNSET
+    name: str
     payload: Raw | UnsetType = UNSET
     options: TaskOptions = DEFAULT_OPTIONS
 
@@ -138,9 +138,12 @@ class TaskDecoder:
 
 def _decode(text: bytes, line: int = 0) -> TaskRequest:
     try:
-        return _plain.decode(text)
+        plain = _plain.decode(text)
     except _REFUSALS:
         pass
+    else:
+        if (plain.id is UNSET or is_identifier(plain.id)) and is_identifier(plain.name):
+            return plain
     try:
         timed = _timed.decode(text)
     except _REFUSALS as error:

@@ -263,3 +263,10 @@ def test_a_value_that_is_not_json_is_refused(hub: Hub) -> None:
         hub.say(node, done("t", value=Raw(b'"\xff"')))
     with pytest.raises(BadFrameError, match="at most 262144 are allowed"):
         hub.say(node, done("t", value=Raw(b'"' + b"x" * 262_144 + b'"')))
+
+
+@pytest.mark.parametrize("task_id", ["a b", "a\n", "-a", "ä"])
+def test_a_result_for_what_cannot_be_a_task_is_refused(hub: Hub, task_id: str) -> None:
+    node = hub.register()
+    with pytest.raises(BadFrameError, match="task_id"):
+        hub.say(node, done(task_id))
