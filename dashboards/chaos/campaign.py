@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from dashboards.chaos.customers import Customer
 from dashboards.chaos.director import Director
-from dashboards.chaos.installation import Installation
+from dashboards.chaos.linked_fleet import LinkedFleet
 from dashboards.chaos.observer import Observer
 from dashboards.chaos.plan import make_plan
 from dashboards.chaos.screen import Screen
 from dashboards.chaos.settings import ChaosSettings
 from dashboards.chaos.stage import Result, Stage, running
-from dashboards.chaos.workload import PlannedTask, plan_tasks
+from dashboards.chaos.workload import plan_tasks
 from moorline import Client
 
 CUSTOMERS: Final = 2
@@ -32,8 +31,6 @@ OPEN_MIN: Final = 4
 START_WITHIN_S: Final = 180.0
 BACK_WITHIN_S: Final = 90.0
 WATCH_EVERY_S: Final = 0.5
-# What may begin just before the end.
-LATE_TASK_S: Final = 5.0
 # A client tries for as long as the hub may stand still, and for a start after it.
 SUBMIT_TIMEOUT_S: Final = 150.0
 
@@ -53,9 +50,9 @@ class Campaign:
 
     def __init__(self, settings: ChaosSettings, folder: Path, screen: Screen) -> None:
         self._settings = settings
-        self._installation = Installation(folder, settings)
-        self._stage = Stage(settings, screen, self._installation.truth_path)
-        self._director = Director(self._installation, self._stage.ledger)
+        self._fleet = LinkedFleet(folder, settings)
+        self._stage = Stage(settings, screen, self._fleet.truth_path)
+        self._director = Director(self._fleet, self._stage.ledger)
 
     def interrupt(self) -> None:
         """Break nothing more: mend, and judge what there is."""
@@ -69,18 +66,18 @@ class Campaign:
             NodesMissingError: some nodes did not connect before anything was broken.
         """
         settings, stage = self._settings, self._stage
-        async with self._installation as installation, contextlib.AsyncExitStack() as stack:
+        async with self._fleet as fleet, contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(running(stage.paint(self._hub_state, self._node_states)))
             stage.ledger.happen(f"starting a hub and {settings.nodes} nodes")
-            await installation.start_hub()
-            client = await stack.enter_async_context(Client(installation.url, submit_timeout_s=SUBMIT_TIMEOUT_S))
+            await fleet.start_hub()
+            client = await stack.enter_async_context(Client(fleet.url, submit_timeout_s=SUBMIT_TIMEOUT_S))
             observer = Observer(client, stage.ledger, settings.node_ids)
             await stack.enter_async_context(running(observer.run()))
-            await installation.start_nodes()
+            await fleet.start_nodes()
             if not await observer.wait_for_all(START_WITHIN_S, self._check_alive):
                 text = f"{observer.online_count()} of {settings.nodes} nodes are online after {START_WITHIN_S:g} s"
                 raise NodesMissingError(text)
-            sizes = installation.sizes()
+            sizes = fleet.sizes()
             stage.ledger.happen(f"{settings.nodes} nodes online; the work begins")
             await stack.enter_async_context(running(self._watch()))
             await self._break_and_finish(observer)
@@ -90,7 +87,7 @@ class Campaign:
                 node_ids=settings.node_ids,
                 command=settings.command(),
                 sizes_at_start=sizes,
-                sizes_at_end=installation.sizes(),
+                sizes_at_end=fleet.sizes(),
             )
             stage.show(self._hub_state(), self._node_states())
             return result
@@ -113,7 +110,7 @@ class Campaign:
             await stage.drain(working)
 
     async def _client(self, stack: contextlib.AsyncExitStack) -> Client:
-        return await stack.enter_async_context(Client(self._installation.url, submit_timeout_s=SUBMIT_TIMEOUT_S))
+        return await stack.enter_async_context(Client(self._fleet.url, submit_timeout_s=SUBMIT_TIMEOUT_S))
 
     def _customer(self, client: Client, number: int) -> Customer:
         settings = self._settings
@@ -125,23 +122,12 @@ class Campaign:
             open_max=max(OPEN_MIN, int(OPEN_PER_SLOT * settings.nodes * settings.slots / CUSTOMERS)),
         )
 
-    def _supply(self, number: int) -> Iterator[PlannedTask]:
-        """Give tasks; towards the end none that would outlast it by much."""
-        settings = self._settings
-        begin_s = time.monotonic()
-        for planned in plan_tasks(
-            f"{settings.seed}:{number}", lease_s=settings.lease_s, freed_after_s=settings.freed_after_s
-        ):
-            left_s = begin_s + settings.seconds - time.monotonic()
-            if planned.seconds <= max(LATE_TASK_S, left_s):
-                yield planned
-
     async def _watch(self) -> None:
         """Notice processes that end by themselves: neither a hub nor a node ever may."""
         seen: set[int | None] = set()
-        ledger, hub = self._stage.ledger, self._installation.hub
+        ledger, hub = self._stage.ledger, self._fleet.hub
         while True:
-            for process in (hub, *self._installation.nodes.values()):
+            for process in (hub, *self._fleet.nodes.values()):
                 killed = (
                     ledger.is_broken("hub_killed") if process is hub else ledger.is_broken("node_killed", process.name)
                 )
@@ -153,13 +139,13 @@ class Campaign:
             await asyncio.sleep(WATCH_EVERY_S)
 
     def _check_alive(self) -> None:
-        for process in (self._installation.hub, *self._installation.nodes.values()):
+        for process in (self._fleet.hub, *self._fleet.nodes.values()):
             process.check_alive()
 
     # --- what can be seen ---------------------------------------------------------------------------------------------
 
     def _hub_state(self) -> str:
-        if not self._installation.hub.is_running:
+        if not self._fleet.hub.is_running:
             return "dead"
         return "paused" if self._stage.ledger.is_broken("hub_paused") else "online"
 
@@ -167,7 +153,7 @@ class Campaign:
         return {node_id: self._node_state(node_id) for node_id in self._settings.node_ids}
 
     def _node_state(self, node_id: str) -> str:
-        process = self._installation.nodes.get(node_id)
+        process = self._fleet.nodes.get(node_id)
         if process is None:
             return "starting"
         if not process.is_running:

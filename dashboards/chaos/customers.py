@@ -12,29 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from dashboards.chaos.judgement import Submitted
 from dashboards.chaos.workload import PlannedTask
-from dashboards.demo.checker import Told
-from moorline import (
-    Client,
-    HubUnavailableError,
-    MoorlineError,
-    TaskCancelled,
-    TaskExpired,
-    TaskFailed,
-    TaskHandle,
-    TaskLost,
-)
+from dashboards.installation.clients import Submitted, Told, outcome_of
+from moorline import Client, HubUnavailableError, MoorlineError, TaskHandle
 
 # A hub that was killed is asked again after this long, by whoever wants something cancelled.
 ASK_AGAIN_S: Final = 0.5
-
-_OUTCOMES: Final[dict[type[Exception], str]] = {
-    TaskFailed: "failed",
-    TaskCancelled: "cancelled",
-    TaskExpired: "expired",
-    TaskLost: "lost",
-}
 
 
 class Log:
@@ -172,11 +155,8 @@ class Customer:
                 return
 
     async def _wait(self, handle: TaskHandle[object]) -> None:
-        outcome = "succeeded"
         try:
-            await handle.result()
-        except tuple(_OUTCOMES) as error:
-            outcome = _OUTCOMES[type(error)]
+            outcome = await outcome_of(handle)
         except MoorlineError as error:
             # Such as a hub that no longer knows what it accepted: no outcome, so it counts as lost.
             self._log.problems.append(f"{handle.id} was accepted, and nobody can say what it came to: {error}")

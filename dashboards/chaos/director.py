@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from dashboards.chaos.installation import Installation
 from dashboards.chaos.ledger import DoneFault, HubDeath, Ledger
+from dashboards.chaos.linked_fleet import LinkedFleet
 from dashboards.chaos.plan import HUB, PlannedFault
 from dashboards.chaos.processes import pause, resume
 from moorline.testing import FaultProxy
@@ -44,10 +44,10 @@ def words_of(fault: PlannedFault) -> str:
 
 
 class Director:
-    """Breaks one installation. Faults of one victim wait for each other, should the machine be slower than the plan."""
+    """Breaks one fleet. Faults of one victim wait for each other, should the machine be slower than the plan."""
 
-    def __init__(self, installation: Installation, ledger: Ledger) -> None:
-        self._installation = installation
+    def __init__(self, fleet: LinkedFleet, ledger: Ledger) -> None:
+        self._fleet = fleet
         self._ledger = ledger
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -72,15 +72,15 @@ class Director:
         Raises:
             ProcessDiedError, ProcessTooSlowError: the hub did not come up.
         """
-        installation = self._installation
-        for process in (installation.hub, *installation.nodes.values()):
+        fleet = self._fleet
+        for process in (fleet.hub, *fleet.nodes.values()):
             if process.is_running and process.pid is not None:
                 resume(process.pid)
-        for link in installation.links.values():
+        for link in fleet.links.values():
             link.mend()
-        if not installation.hub.is_running:
-            await installation.start_hub()
-        for node in installation.nodes.values():
+        if not fleet.hub.is_running:
+            await fleet.start_hub()
+        for node in fleet.nodes.values():
             if not node.is_running:
                 await node.start()
         self._ledger.mend(self._ledger.outages)
@@ -117,16 +117,16 @@ class Director:
     async def _kill_hub(self, fault: PlannedFault) -> None:
         async with self._hub_away(fault):
             killed_at = time.time()
-            await self._installation.hub.kill()
+            await self._fleet.hub.kill()
             await asyncio.sleep(fault.for_s)
-            await self._installation.start_hub()
+            await self._fleet.start_hub()
         ready_at = time.time()
-        death = HubDeath(killed_at=killed_at, ready_at=ready_at, awaited=set(self._installation.nodes))
+        death = HubDeath(killed_at=killed_at, ready_at=ready_at, awaited=set(self._fleet.nodes))
         self._ledger.hub_deaths.append(death)
         self._ledger.happen(f"hub ready again after {ready_at - killed_at:.1f} s")
 
     async def _pause_hub(self, fault: PlannedFault) -> None:
-        pid = self._installation.hub.pid
+        pid = self._fleet.hub.pid
         if pid is None:
             return
         async with self._hub_away(fault):
@@ -137,14 +137,14 @@ class Director:
     @asynccontextmanager
     async def _hub_away(self, fault: PlannedFault) -> AsyncIterator[None]:
         self._ledger.hub_goes_away()
-        outages = self._ledger.begin(fault.kind, self._installation.nodes)
+        outages = self._ledger.begin(fault.kind, self._fleet.nodes)
         began_at = time.time()
         yield
         self._ledger.hub_away.append((began_at, time.time()))
         self._ledger.mend(outages)
 
     async def _kill_node(self, fault: PlannedFault) -> None:
-        node = self._installation.nodes[fault.victim]
+        node = self._fleet.nodes[fault.victim]
         outages = self._ledger.begin(fault.kind, [fault.victim])
         outages[0].dead_at = await node.kill()
         await asyncio.sleep(fault.for_s)
@@ -152,7 +152,7 @@ class Director:
         self._ledger.mend(outages)
 
     async def _pause_node(self, fault: PlannedFault) -> None:
-        pid = self._installation.nodes[fault.victim].pid
+        pid = self._fleet.nodes[fault.victim].pid
         if pid is None:
             return
         outages = self._ledger.begin(fault.kind, [fault.victim])
@@ -162,7 +162,7 @@ class Director:
         self._ledger.mend(outages)
 
     async def _break_link(self, fault: PlannedFault) -> None:
-        link = self._installation.links[fault.victim]
+        link = self._fleet.links[fault.victim]
         outages = self._ledger.begin(fault.kind, [fault.victim])
         _break(link, fault)
         await asyncio.sleep(fault.for_s)

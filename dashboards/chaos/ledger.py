@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dashboards.chaos.outages import Outage
-from dashboards.chaos.plan import AUDIBLE, FaultKind
+from dashboards.installation.faults import AUDIBLE, FaultKind
+from dashboards.installation.outages import Outage
 from moorline.views import NodeView
 
 # A node whose connection outlived a fault is heard of at its next heartbeat. That it did outlive it is certain once the

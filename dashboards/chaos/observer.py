@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from dashboards.chaos.ledger import Ledger
-from dashboards.demo.statistics import NodeFigures, check_growth
-from moorline import Client, MoorlineError
-from moorline.views import NodeView
+from dashboards.installation.hub_view import ask_nodes
+from dashboards.installation.statistics import Statistics
+from moorline import Client
 
 LOOK_EVERY_S: Final = 0.25
 # The hub may stand still; the next question is as good.
@@ -29,9 +29,12 @@ class Observer:
         self._client = client
         self._ledger = ledger
         self._node_ids = tuple(node_ids)
-        self._figures: dict[str, NodeFigures] = {}
-        self.problems: list[str] = []
+        self._statistics = Statistics()
+
+    @property
+    def problems(self) -> Sequence[str]:
         """Statistics that shrank, in sentences."""
+        return self._statistics.problems
 
     async def run(self) -> None:
         """Look for ever."""
@@ -41,16 +44,10 @@ class Observer:
 
     async def look(self) -> None:
         """Look once."""
-        try:
-            async with asyncio.timeout(ASK_WITHIN_S):
-                views = await self._client.nodes()
-        except (TimeoutError, MoorlineError):
-            return
-        self._ledger.note_nodes(views)
-        now = {view.id: _figures(view) for view in views}
-        shrunk = check_growth(list(self._figures.values()), list(now.values()))
-        self.problems += [problem for problem in shrunk if problem not in self.problems]
-        self._figures = now
+        views = await ask_nodes(self._client, ASK_WITHIN_S)
+        if views is not None:
+            self._ledger.note_nodes(views)
+            self._statistics.note(views)
 
     def online_count(self) -> int:
         """Give how many of the nodes that are to be there the hub sees."""
@@ -67,8 +64,3 @@ class Observer:
         except TimeoutError:
             return False
         return True
-
-
-def _figures(view: NodeView) -> NodeFigures:
-    totals = {outcome: int(view.totals.get(outcome, 0)) for outcome in ("succeeded", "failed", "cancelled", "lost")}
-    return NodeFigures(node_id=view.id, first_seen_at=view.first_seen_at, connects=view.connects, totals=totals)

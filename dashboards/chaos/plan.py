@@ -13,32 +13,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, repeat
 from math import ceil
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final
 
 from dashboards.chaos.settings import ChaosSettings
-
-HubFault: TypeAlias = Literal["hub_killed", "hub_paused"]
-NodeFault: TypeAlias = Literal["node_killed", "node_paused"]
-LinkFault: TypeAlias = Literal[
-    "link_reset",
-    "link_cut",
-    "link_black_hole_up",
-    "link_black_hole_down",
-    "link_black_hole",
-    "link_stalled",
-    "link_late",
-    "link_narrow",
-    "link_refused",
-    "link_closed",
-]
-ApiFault: TypeAlias = Literal["node_disconnected", "node_cordoned"]
-FaultKind: TypeAlias = HubFault | NodeFault | LinkFault | ApiFault
-
-LINK_FAULTS: Final[tuple[LinkFault, ...]] = get_args(LinkFault)
-# What may last for longer than a lease: nothing arrives, and nobody is told.
-HOLES: Final[tuple[LinkFault, ...]] = ("link_black_hole_up", "link_black_hole_down", "link_black_hole", "link_stalled")
-# What lets words through: such a link is bad, and not silent.
-AUDIBLE: Final[frozenset[FaultKind]] = frozenset({"link_late", "link_narrow", "node_cordoned"})
+from dashboards.installation.faults import (
+    HOLES,
+    LINK_FAULTS,
+    ApiFault,
+    FaultKind,
+    HubFault,
+    LinkFault,
+    NodeFault,
+)
 
 HUB = "hub"
 

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from dashboards.chaos.customers import Log
-from dashboards.chaos.judgement import Judgement
 from dashboards.chaos.ledger import Ledger
 from dashboards.chaos.processes import Size
+from dashboards.installation.judgement import Judgement
 
 # Enough to begin the search with; a run of which everything is wrong has thousands.
 PROBLEMS_MAX: Final = 100

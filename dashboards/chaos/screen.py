@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from dashboards.chaos.ledger import Happening
 from dashboards.chaos.report import Report, rows
+from dashboards.installation import screens
 
 # Somebody who reads plain lines wants to see that it goes on.
 PLAIN_EVERY_S: Final = 10.0
@@ -42,74 +40,42 @@ class Look:
     happenings: Sequence[Happening]
 
 
-class Screen(Protocol):
+class Screen(screens.Screen, Protocol):
     """Shows looks between enter and exit."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
 
     def show(self, look: Look, happened: Sequence[Happening]) -> None:
         """Show this from now on; ``happened`` is what is new since the last time."""
         ...
 
 
-class _Still:
-    """What needs no setting up."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return
-
-
-class LiveScreen:
-    """A picture that is drawn over itself."""
+class LiveScreen(screens.DrawnScreen):
+    """A picture that is drawn over itself, and makes room for the report."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(
-            console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False, transient=True
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._live.stop()
+        super().__init__(console, is_transient=True)
 
     def show(self, look: Look, happened: Sequence[Happening]) -> None:  # noqa: ARG002  # the look has the last ones
         """Draw it."""
-        self._live.update(render(look), refresh=True)
+        self.draw(render(look))
 
 
-class PlainScreen(_Still):
+class PlainScreen(screens.LinesScreen):
     """A line for each thing that happens, and a sign of life every few seconds."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._said_s = float("-inf")
 
     def show(self, look: Look, happened: Sequence[Happening]) -> None:
         """Print what is new."""
         for happening in happened:
-            self._say(happening.elapsed_s, happening.text)
+            self.say(happening.elapsed_s, happening.text)
         if look.elapsed_s - self._said_s >= PLAIN_EVERY_S:
             self._said_s = look.elapsed_s
-            self._say(look.elapsed_s, _counters(look))
-
-    def _say(self, elapsed_s: float, text: str) -> None:
-        self._console.out(f"{time.strftime('%H:%M:%S')} {elapsed_s:6.1f} s  {text}", highlight=False)
+            self.say(look.elapsed_s, _counters(look))
 
 
-class NoScreen(_Still):
+class NoScreen(screens.StillScreen):
     """Shows nothing."""
 
     def show(self, look: Look, happened: Sequence[Happening]) -> None:
@@ -120,7 +86,7 @@ def choose_screen(console: Console, *, nothing: bool) -> Screen:
     """Give the screen that fits where the output goes."""
     if nothing:
         return NoScreen()
-    return LiveScreen(console) if console.is_terminal and not console.is_dumb_terminal else PlainScreen(console)
+    return LiveScreen(console) if screens.can_draw(console) else PlainScreen(console)
 
 
 def render(look: Look) -> RenderableType:

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import json
 import shlex
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,15 +22,12 @@ from dashboards.chaos.screen import choose_screen, print_report
 from dashboards.chaos.settings import ChaosSettings
 from dashboards.chaos.stage import Result
 from dashboards.chaos.visit import NoNodesError, Visit
-from dashboards.demo.processes import ProcessDiedError, ProcessTooSlowError
+from dashboards.installation.command import INTERRUPTED, WorkFolder, one_message
+from dashboards.installation.processes import ProcessDiedError, ProcessTooSlowError
 from moorline import Client, MoorlineError
 from moorline.failures import explain
 
-# As shells say it: 128 and the number of SIGINT.
-INTERRUPTED: Final = 130
 BROKEN: Final = 1
-
-_EXPECTED: Final = (ProcessDiedError, ProcessTooSlowError, NodesMissingError, NoNodesError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +62,10 @@ def show(settings: ChaosSettings, target: Target | None, output: Output) -> int:
         click.ClickException: it could not be run; in one message why.
     """
     try:
-        result = _visit(settings, target, output) if target is not None else _campaign(settings, output)
-    except _EXPECTED as error:
-        raise click.ClickException(str(error)) from None
+        with one_message(ProcessDiedError, ProcessTooSlowError, NodesMissingError, NoNodesError):
+            result = _visit(settings, target) if target is not None else _campaign(settings, output)
     except MoorlineError as error:
         raise explain(error, "" if target is None else target.url) from None
-    except ExceptionGroup as group:
-        expected, others = group.split(_EXPECTED)
-        if expected is None or others is not None:
-            raise
-        raise click.ClickException(str(_first(expected))) from None
     except asyncio.CancelledError:
         click.echo("interrupted twice; all that was started has been ended", err=True)
         return INTERRUPTED
@@ -93,26 +82,19 @@ def show(settings: ChaosSettings, target: Target | None, output: Output) -> int:
 
 
 def _campaign(settings: ChaosSettings, output: Output) -> Result:
-    folder = Path(tempfile.mkdtemp(prefix="moorline-chaos-"))
-    is_kept = output.keep
-    try:
+    with WorkFolder("moorline-chaos-", is_kept=output.keep) as folder:
         with choose_screen(Console(stderr=True), nothing=False) as screen:
 
             async def run() -> Result:
-                campaign = Campaign(settings, folder, screen)
+                campaign = Campaign(settings, folder.path, screen)
                 return await _until_signal(campaign, campaign.run())
 
             result = asyncio.run(run())
         # What went wrong is to be looked at.
-        is_kept = is_kept or not result.report.is_clean
-        if is_kept:
-            _keep(result, folder)
+        folder.is_kept = folder.is_kept or not result.report.is_clean
+        if folder.is_kept:
+            _keep(result, folder.path)
         return result
-    finally:
-        if is_kept:
-            click.echo(f"state, logs and the truth are kept in {folder}", err=True)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _keep(result: Result, folder: Path) -> None:
@@ -127,7 +109,7 @@ def _keep(result: Result, folder: Path) -> None:
     (folder / "report.json").write_text(result.report.as_json() + "\n", encoding="utf-8")
 
 
-def _visit(settings: ChaosSettings, target: Target, output: Output) -> Result:  # noqa: ARG001  # nothing to keep
+def _visit(settings: ChaosSettings, target: Target) -> Result:
     with choose_screen(Console(stderr=True), nothing=False) as screen:
 
         async def run() -> Result:
@@ -174,10 +156,3 @@ def _command_without_token() -> str:
         elif word.startswith("--token="):
             words[number] = "--token=…"
     return shlex.join(words)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

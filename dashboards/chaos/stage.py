@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from dashboards.chaos.customers import Customer, Log
-from dashboards.chaos.judgement import Evidence, judge
 from dashboards.chaos.ledger import Happening, Ledger
 from dashboards.chaos.observer import Observer
 from dashboards.chaos.processes import Size
@@ -19,7 +18,8 @@ from dashboards.chaos.report import Course, Report, make_report
 from dashboards.chaos.screen import Look, Screen
 from dashboards.chaos.settings import ChaosSettings
 from dashboards.chaos.stalls import longest_stall_s
-from dashboards.demo.truth_file import TruthFile
+from dashboards.installation.judgement import Evidence, judge
+from dashboards.installation.truth_file import TruthFile
 from moorline import Client, MoorlineError
 
 PAINT_EVERY_S: Final = 0.5

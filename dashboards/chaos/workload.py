@@ -36,11 +36,6 @@ class PlannedTask:
     is_sent_twice: bool = False
     """It is submitted a second time, with the same idempotency key; it must be taken once."""
 
-    @property
-    def seconds(self) -> float:
-        """How long an attempt takes; 0 if nobody knows."""
-        return float(str(self.payload.get("seconds", 0.0)))
-
 
 def plan_tasks(seed: str, *, lease_s: float, freed_after_s: float) -> Iterator[PlannedTask]:
     """Give tasks for as long as they are taken.

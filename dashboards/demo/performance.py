@@ -7,19 +7,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboards.demo.checker import Verdict, judge
 from dashboards.demo.customer import Customer
-from dashboards.demo.fleet import Fleet
-from dashboards.demo.hub_view import HubView
 from dashboards.demo.report import Report, make_report, verdict_lines
 from dashboards.demo.scenario import Action, Phase, Step, next_step
 from dashboards.demo.screen import Screen
 from dashboards.demo.services import Services
 from dashboards.demo.snapshot import Snapshot
 from dashboards.demo.stage import RATE_EVERY_S, Stage
-from dashboards.demo.statistics import check_sums
 from dashboards.demo.surroundings import look_around
 from dashboards.demo.workload import plan
+from dashboards.installation.fleet import Fleet
+from dashboards.installation.hub_view import ask_nodes
+from dashboards.installation.judgement import Judgement, judge
+from dashboards.installation.statistics import check_sums, figures_of
 from moorline import Client
 
 # Quicker than the eye, and cheap: one look at the facts, one question to the hub, one drawing.
@@ -27,6 +27,10 @@ DECIDE_EVERY_S = 0.03
 OBSERVE_EVERY_S = 0.1
 PAINT_EVERY_S = 0.1
 
+# A cold start on a slow disk; it takes half a second on a warm one.
+HUB_READY_WITHIN_S = 20.0
+# Loopback answers in a millisecond; a hub that takes this long is as good as dead for a picture.
+ASK_WITHIN_S = 1.0
 # The last question to the hub decides about the statistics, so it gets more time than those for the picture.
 LAST_QUESTION_WITHIN_S = 5.0
 # Enough to begin the search with; the folder has the rest.
@@ -53,9 +57,11 @@ async def perform(settings: DemoSettings, folder: Path, screen: Screen) -> tuple
         ProcessDiedError: a hub or node ended by itself; ProcessTooSlowError: the hub did not become ready.
         ExceptionGroup: of these, or of what the client raised, once the work had begun.
     """
-    async with Fleet(folder, nodes=settings.nodes, slots=settings.slots) as fleet, Services(folder) as services:
+    async with Fleet(folder, ready_within_s=HUB_READY_WITHIN_S) as fleet, Services(folder) as services:
         ports = await services.start()
-        stage = Stage(fleet, tasks=settings.tasks)
+        for number in range(settings.nodes):
+            fleet.add_node(f"node-{number + 1}", app="examples.diagnosis", slots=settings.slots)
+        stage = Stage(fleet, tasks=settings.tasks, slots=settings.slots)
         screen.show(stage.snapshot())
         await fleet.start_hub()
         stage.hub = "up"
@@ -65,18 +71,18 @@ async def perform(settings: DemoSettings, folder: Path, screen: Screen) -> tuple
         around = await asyncio.to_thread(look_around, ports)
         async with Client(fleet.url) as client:
             customer = Customer(client, plan(settings.tasks, around, settings.seed), stage.note_told)
-            performance = _Performance(stage, customer, HubView(client), screen)
+            performance = _Performance(stage, customer, client, screen)
             return await performance.play(settings.seconds_max)
 
 
 class _Performance:
     """Carries out the steps of the scenario, and measures."""
 
-    def __init__(self, stage: Stage, customer: Customer, view: HubView, screen: Screen) -> None:
+    def __init__(self, stage: Stage, customer: Customer, client: Client, screen: Screen) -> None:
         self._stage = stage
         self._fleet = stage.fleet
         self._customer = stage.customer = customer
-        self._view = view
+        self._client = client
         self._screen = screen
         self._hub_kills = self._node_kills = self._ended_at_kill = 0
         self._hub_killed_s = self._hub_ready_s = self._node_killed_s = 0.0
@@ -131,7 +137,7 @@ class _Performance:
 
     async def _kill_hub(self) -> None:
         # The last word on the statistics is from just before the kill.
-        self._stage.note_nodes(await self._view.nodes())
+        self._stage.note_nodes(await ask_nodes(self._client, ASK_WITHIN_S))
         running = self._stage.running().total()
         await self._fleet.hub.kill()
         self._hub_killed_s = time.monotonic()
@@ -172,6 +178,7 @@ class _Performance:
                 self._stage.happen(f"{count}/{count} nodes back in {self._nodes_back_s:.1f} s, by themselves", "good")
             case Phase.NODE_RETURNING:
                 away_s = now_s - self._node_killed_s
+                self._stage.note_return(self._stage.victim)
                 self._stage.happen(f"{self._stage.victim} back after {away_s:.1f} s; what it lost runs again", "good")
             case _:
                 pass
@@ -187,7 +194,7 @@ class _Performance:
     async def _observe(self) -> None:
         while True:
             if self._stage.hub == "up":
-                self._stage.note_nodes(await self._view.nodes())
+                self._stage.note_nodes(await ask_nodes(self._client, ASK_WITHIN_S))
             await asyncio.sleep(OBSERVE_EVERY_S)
 
     async def _repaint(self) -> None:
@@ -204,17 +211,17 @@ class _Performance:
             before = now
 
     async def _judge(self) -> Report:
-        nodes = await self._view.nodes(within_s=LAST_QUESTION_WITHIN_S)
+        nodes = await ask_nodes(self._client, LAST_QUESTION_WITHIN_S)
         self._stage.note_nodes(nodes)
-        verdict = judge(self._stage.evidence(self._customer))
-        problems = list(self._stage.statistics_problems)
+        judgement = judge(self._stage.evidence(self._customer))
+        problems = list(self._stage.statistics.problems)
         if nodes is None:
             problems.append("the hub did not say what its nodes' statistics are")
         else:
-            problems += check_sums([node.figures for node in nodes], verdict.outcomes)
-        self._tell_problems(verdict, problems)
+            problems += check_sums([figures_of(node) for node in nodes], judgement.outcomes)
+        self._tell_problems(judgement, problems)
         return make_report(
-            verdict,
+            judgement,
             hub_kills=self._hub_kills,
             node_kills=self._node_kills,
             nodes_back_s=self._nodes_back_s,
@@ -222,8 +229,8 @@ class _Performance:
             seconds=self._stage.elapsed_s(),
         )
 
-    def _tell_problems(self, verdict: Verdict, statistics_problems: list[str]) -> None:
-        sentences = [*(finding.sentence for finding in verdict.findings), *statistics_problems]
+    def _tell_problems(self, judgement: Judgement, statistics_problems: list[str]) -> None:
+        sentences = [*(finding.sentence for finding in judgement.findings), *statistics_problems]
         for sentence in sentences[:PROBLEMS_SHOWN_MAX]:
             self._stage.happen(sentence, "bad")
         if len(sentences) > PROBLEMS_SHOWN_MAX:

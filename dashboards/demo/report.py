@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from dashboards.demo.checker import Verdict
+from dashboards.installation.judgement import Judgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Report:
 
 
 def make_report(
-    verdict: Verdict,
+    judgement: Judgement,
     *,
     hub_kills: int,
     node_kills: int,
@@ -46,19 +46,19 @@ def make_report(
     statistics_problems: Sequence[str],
     seconds: float,
 ) -> Report:
-    """Put the verdict and the measurements together.
+    """Put the judgement and the measurements together.
 
-    Everything that is wrong with a task other than its being lost counts as having run twice: whether it overlapped,
-    ran in a dead process or was told two outcomes, somebody did its work on false grounds.
+    Everything that is wrong with a task other than its being lost counts as having run twice: whether nothing explains
+    a run or nothing an outcome, somebody did its work on false grounds.
     """
-    succeeded = verdict.outcomes.get("succeeded", 0)
+    succeeded = judgement.outcomes.get("succeeded", 0)
     return Report(
-        tasks=verdict.tasks,
+        tasks=judgement.accepted,
         succeeded=succeeded,
-        failed=sum(verdict.outcomes.values()) - succeeded,
-        lost=verdict.count("lost", "unfounded"),
-        ran_twice=verdict.count("ran_twice", "overlapped", "ran_dead", "contradicted", "unreadable"),
-        reruns_after_node_death=len(verdict.reruns_after_death),
+        failed=sum(judgement.outcomes.values()) - succeeded,
+        lost=judgement.count("lost"),
+        ran_twice=judgement.count("ran_twice", "unexplained", "wrong_outcome", "unreadable"),
+        reruns_after_node_death=judgement.reruns.get("node_killed", 0),
         hub_kills=hub_kills,
         node_kills=node_kills,
         nodes_back_s=None if nodes_back_s is None else round(nodes_back_s, 2),

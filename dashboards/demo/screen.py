@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rich.console import Console
-from rich.live import Live
 
 from dashboards.demo.picture import render
 from dashboards.demo.snapshot import Snapshot
+from dashboards.installation import screens
 
 # The picture for a page: as wide as a README shows without shrinking, and room for all that happened.
 SVG_SIZE = (100, 34)
@@ -21,91 +19,60 @@ SVG_SIZE = (100, 34)
 PLAIN_EVERY_S = 5.0
 
 
-class Screen(Protocol):
+class Screen(screens.Screen, Protocol):
     """Shows snapshots between enter and exit."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None: ...
 
     def show(self, snapshot: Snapshot) -> None:
         """Show this one from now on."""
         ...
 
 
-class LiveScreen:
+class LiveScreen(screens.DrawnScreen):
     """A picture that is drawn over itself; the last one stays."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__(console, is_transient=False)
         self._console = console
-        # Drawn when there is something new, by the loop that knows it: no thread of rich's own.
-        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._live.stop()
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw it at the terminal's present size."""
         size = self._console.size
-        self._live.update(render(snapshot, size.width, size.height), refresh=True)
+        self.draw(render(snapshot, size.width, size.height))
 
 
-class PlainScreen:
-    """One line for each thing that happens, with the time of day, and a sign of life every few seconds."""
+class PlainScreen(screens.LinesScreen):
+    """One line for each thing that happens, and a sign of life every few seconds."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._happenings_shown = 0
         self._said_s = 0.0
         self._verdict_shown = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return
-
     def show(self, snapshot: Snapshot) -> None:
         """Print what is new."""
         for happening in snapshot.happenings[self._happenings_shown :]:
-            self._say(happening.text, happening.elapsed_s)
+            self.say(happening.elapsed_s, happening.text)
         if self._happenings_shown == len(snapshot.happenings) and snapshot.elapsed_s - self._said_s >= PLAIN_EVERY_S:
-            self._say(
+            self.say(
+                snapshot.elapsed_s,
                 f"{snapshot.told}/{snapshot.tasks} done, {snapshot.running} running, "
                 f"{snapshot.waiting} results on their way",
-                snapshot.elapsed_s,
             )
         self._happenings_shown = len(snapshot.happenings)
         if snapshot.verdict and not self._verdict_shown:
             self._verdict_shown = True
             for text, holds in snapshot.verdict:
-                self._say(f"{'well' if holds else 'WRONG'}: {text}", snapshot.elapsed_s)
+                self.say(snapshot.elapsed_s, f"{'well' if holds else 'WRONG'}: {text}")
 
-    def _say(self, text: str, elapsed_s: float) -> None:
+    def say(self, elapsed_s: float, text: str) -> None:
+        """Print one line, which is a sign of life too."""
         self._said_s = elapsed_s
-        self._console.out(f"{time.strftime('%H:%M:%S')} {elapsed_s:5.1f} s  {text}", highlight=False)
+        super().say(elapsed_s, text)
 
 
-class NoScreen:
+class NoScreen(screens.StillScreen):
     """Shows nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        return
 
     def show(self, snapshot: Snapshot) -> None:
         """Do nothing."""
@@ -115,9 +82,7 @@ def choose_screen(console: Console, *, plain: bool, nothing: bool) -> Screen:
     """Give the screen that fits where the output goes."""
     if nothing:
         return NoScreen()
-    if plain or not console.is_terminal or console.is_dumb_terminal:
-        return PlainScreen(console)
-    return LiveScreen(console)
+    return LiveScreen(console) if screens.can_draw(console) and not plain else PlainScreen(console)
 
 
 def save_svg(snapshot: Snapshot, path: Path) -> None:

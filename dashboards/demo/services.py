@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dashboards.demo.processes import free_ports
+from dashboards.installation.processes import free_ports
+from moorline.testing.fault_listener import Listener, owned_by
 
 # A request that is not here by then is none.
 REQUEST_WITHIN_S = 10.0
+# A peer that has its answer and does not say goodbye is not waited for.
+CLOSE_WITHIN_S = 2.0
 # Longer than any task asks for.
 DELAY_S_MAX = 10.0
 OPENSSL_WITHIN_S = 15.0
@@ -34,11 +39,15 @@ class Ports:
 
 
 class Services:
-    """The servers, up between enter and exit."""
+    """The servers, up between enter and exit.
+
+    Each connection has a task that owns it from the moment it was accepted until it is closed, also while it is in
+    the middle of a TLS handshake: an `asyncio.Server` would wait for that, for up to a minute.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
         self._conversations: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -47,13 +56,13 @@ class Services:
     async def start(self) -> Ports:
         """Start the servers, and say where they are. Without `openssl` there is no TLS server."""
         certificate = await make_certificate(self._folder)
-        http = await self._listen(None)
-        tcp = await self._listen(None)
+        http = self._listen(None)
+        tcp = self._listen(None)
         tls = None
         if certificate is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(certificate.chain_path, certificate.key_path)
-            tls = await self._listen(context)
+            tls = self._listen(context)
         return Ports(
             http=http,
             tcp=tcp,
@@ -65,34 +74,25 @@ class Services:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for server in self._servers:
-            server.close()
-        for conversation in self._conversations:
+        for listener in self._listeners:
+            listener.close()
+        ending = list(self._conversations)
+        for conversation in ending:
             conversation.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
-        for server in self._servers:
-            await server.wait_closed()
+        await asyncio.gather(*ending, return_exceptions=True)
 
-    async def _listen(self, context: ssl.SSLContext | None) -> int:
-        server = await asyncio.start_server(self._converse, "127.0.0.1", 0, ssl=context)
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+    def _listen(self, context: ssl.SSLContext | None) -> int:
+        listener = Listener("127.0.0.1", 0, lambda client: self._begin(client, context))
+        self._listeners.append(listener)
+        listener.occupy()
+        listener.listen()
+        return listener.port
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversation = asyncio.current_task()
-        if conversation is not None:
-            self._conversations.add(conversation)
-            conversation.add_done_callback(self._conversations.discard)
-        try:
-            await _answer(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-            # Whoever only wanted to see that the port is open has hung up by now.
-            pass
-        except asyncio.CancelledError:
-            # Ours, from the exit, and nobody waits for more of it: the stream's own callback would log it as an error.
-            pass
-        finally:
-            writer.close()
+    def _begin(self, client: socket.socket, context: ssl.SSLContext | None) -> None:
+        conversation = asyncio.create_task(_converse(client, context))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
+        owned_by(conversation, client)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +124,35 @@ async def make_certificate(folder: Path) -> MadeCertificate | None:
         process.kill()
         status = await process.wait()
     return made if status == 0 else None
+
+
+async def _converse(client: socket.socket, context: ssl.SSLContext | None) -> None:
+    """Answer one request, or none, and close. Cancelling it closes too, at once."""
+    # Whoever only wanted to see that the port is open has hung up by now.
+    with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        reader, writer = await _open_streams(client, context)
+        try:
+            await _answer(reader, writer)
+            writer.close()
+            await writer.wait_closed()
+        finally:
+            # Harmless if it is closed; else nobody is left to whom what is still under way would matter.
+            writer.transport.abort()
+
+
+async def _open_streams(
+    client: socket.socket, context: ssl.SSLContext | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(loop=loop)
+    transport, protocol = await loop.connect_accepted_socket(
+        lambda: asyncio.StreamReaderProtocol(reader, loop=loop),
+        client,
+        ssl=context,
+        ssl_handshake_timeout=REQUEST_WITHIN_S if context else None,
+        ssl_shutdown_timeout=CLOSE_WITHIN_S if context else None,
+    )
+    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -6,15 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from dashboards.demo.checker import Death, Evidence, Told
-from dashboards.demo.customer import Customer
-from dashboards.demo.fleet import Fleet
-from dashboards.demo.hub_view import NodeView
+from dashboards.demo.customer import LEASE_S, Customer
 from dashboards.demo.scenario import Facts, Phase
 from dashboards.demo.snapshot import Happening, HubState, NodeLook, NodeState, Snapshot, Tone
-from dashboards.demo.statistics import check_growth
 from dashboards.demo.tally import Tally
-from dashboards.demo.truth_file import TruthFile
+from dashboards.installation.clients import Told
+from dashboards.installation.fleet import Fleet
+from dashboards.installation.judgement import Evidence
+from dashboards.installation.outages import Outage
+from dashboards.installation.statistics import Statistics
+from dashboards.installation.truth_file import TruthFile
+from moorline.views import NodeView
 
 RATE_EVERY_S = 0.5
 
@@ -22,13 +24,14 @@ RATE_EVERY_S = 0.5
 class Stage:
     """Takes note, and gives facts to decide by and snapshots to draw. One event loop, so no locks."""
 
-    def __init__(self, fleet: Fleet, *, tasks: int) -> None:
+    def __init__(self, fleet: Fleet, *, tasks: int, slots: int) -> None:
         self.fleet = fleet
+        self.slots = slots
         self.tasks = tasks
         self.phase = Phase.STARTING
         self.hub: HubState = "starting"
-        self.deaths: list[Death] = []
-        self.statistics_problems: list[str] = []
+        self.outages: list[Outage] = []
+        self.statistics = Statistics()
         self.rates: list[float] = []
         self.verdict: Sequence[tuple[str, bool]] = ()
         self.told: Counter[str] = Counter()
@@ -66,22 +69,27 @@ class Stage:
         """Note what the hub says of its nodes, and hold it against what it said before: statistics only grow."""
         if nodes is None:
             return
-        before = [node.figures for node in self._nodes.values()]
-        problems = check_growth(before, [node.figures for node in nodes])
-        self.statistics_problems += [problem for problem in problems if problem not in self.statistics_problems]
-        self._nodes.update((node.figures.node_id, node) for node in nodes)
+        self.statistics.note(nodes)
+        self._nodes.update((node.id, node) for node in nodes)
 
     def note_death(self, node: str, at: float) -> None:
         """Note that the process of a node is dead, and what it ran with it."""
-        self.deaths.append(Death(node=node, at=at))
+        self.outages.append(Outage(node=node, kind="node_killed", began_at=at, dead_at=at))
         self.read_truth()
         self._tally.bury(node)
+
+    def note_return(self, node: str) -> None:
+        """Note that the hub sees a node again that was dead."""
+        now_at = time.time()
+        for outage in self.outages:
+            if outage.node == node and outage.recovered_at is None:
+                outage.mended_at = outage.recovered_at = now_at
 
     def await_connects(self, names: Iterable[str]) -> None:
         """Count these nodes as back only when they have connected once more than by now."""
         for name in names:
             if name in self._nodes:
-                self._connects_awaited[name] = self._nodes[name].figures.connects + 1
+                self._connects_awaited[name] = self._nodes[name].connects + 1
 
     # --- what follows from it ---------------------------------------------------------------------------------------
 
@@ -102,7 +110,7 @@ class Stage:
         node = self._nodes.get(name)
         if node is None or self.hub != "up":
             return False
-        return node.is_online and node.figures.connects >= self._connects_awaited.get(name, 1)
+        return node.state == "online" and node.connects >= self._connects_awaited.get(name, 1)
 
     def facts(self) -> Facts:
         """Give what the scenario decides by."""
@@ -121,13 +129,15 @@ class Stage:
         )
 
     def evidence(self, customer: Customer) -> Evidence:
-        """Give what the checker judges by."""
+        """Give what the judge sorts by."""
         self.read_truth()
         return Evidence(
-            truth=self._truth.lines,
-            accepted=customer.accepted,
+            submitted=customer.submitted,
             told=customer.told,
-            deaths=self.deaths,
+            truth=self._truth.lines,
+            outages=self.outages,
+            lease_s=LEASE_S,
+            now_at=time.time(),
             unreadable_lines=self._truth.unreadable_lines,
         )
 
@@ -140,7 +150,7 @@ class Stage:
             phase=self.phase,
             hub=self.hub,
             tasks=self.tasks,
-            accepted=len(self.customer.accepted) if self.customer else 0,
+            accepted=len(self.customer.submitted) if self.customer else 0,
             outcomes=dict(self.told),
             running=running.total(),
             waiting=waiting.total(),
@@ -154,16 +164,16 @@ class Stage:
         return NodeLook(
             node_id=name,
             state=self._node_state(name),
-            slots=self.fleet.slots,
+            slots=self.slots,
             running=running,
             done=self._tally.ended[name],
             waiting=waiting,
-            reconnects=max(0, self._nodes[name].figures.connects - 1) if name in self._nodes else 0,
+            reconnects=max(0, self._nodes[name].connects - 1) if name in self._nodes else 0,
         )
 
     def _node_state(self, name: str) -> NodeState:
         if not self.fleet.nodes[name].is_running:
-            return "dead" if any(death.node == name for death in self.deaths) else "starting"
+            return "dead" if any(outage.node == name for outage in self.outages) else "starting"
         if name not in self._nodes:
             return "starting"
         if self.hub != "up":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from dashboards.demo.checker import TruthLine
+from dashboards.installation.truth import TruthLine
 
 
 class Tally:

@@ -7,10 +7,8 @@ exist as well as on those to come. ``mend`` ends all of them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import socket
-from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 from types import TracebackType
@@ -18,15 +16,10 @@ from typing import Any, Final, Self
 
 from moorline.testing.fault_connection import ProxiedConnection, close
 from moorline.testing.fault_link import Direction, Link, LinkFaults
+from moorline.testing.fault_listener import Listener, owned_by
 
 # A target on the same machine or network takes a connection at once, or not at all.
 CONNECT_WITHIN_S: Final = 10.0
-# As many as a whole fleet dials at once; past it the kernel answers no more until some were taken.
-BACKLOG: Final = 1024
-# What is taken at one turn of the loop, so that a storm does not keep the others from theirs.
-ACCEPTED_AT_ONCE: Final = 64
-# A process that has no descriptors left gets some when connections end; asking at each turn of the loop brings none.
-NO_DESCRIPTORS_PAUSE_S: Final = 0.2
 
 
 class _Door(Enum):
@@ -63,15 +56,13 @@ class FaultProxy:
         self, target_host: str, target_port: int, *, host: str = "127.0.0.1", port: int = 0, seed: int = 0
     ) -> None:
         self.host: Final = host
-        self._port = port
         self._target = (target_host, target_port)
         # Jitter is no secret, and a run is to be repeatable.
         self._chance = random.Random(seed)  # noqa: S311
         self._up = Link()
         self._down = Link()
         self._door = _Door.OPEN
-        self._place: socket.socket | None = None
-        self._listener: socket.socket | None = None
+        self._listener = Listener(host, port, self._take)
         self._owned: set[asyncio.Task[None]] = set()
         self._connections: dict[int, ProxiedConnection] = {}
         self._ended_up = self._ended_down = self._ended_swallowed = 0
@@ -93,20 +84,13 @@ class FaultProxy:
         Raises:
             OSError: the address cannot be had.
         """
-        if self._place is not None:
-            return
-        # Bound but not listening: keeps the port ours while new connections are refused.
-        self._place = _bind(self.host, self._port)
-        self._port = self._place.getsockname()[1]
+        self._listener.occupy()
         if self._door is not _Door.REFUSES:
-            self._listen()
+            self._listener.listen()
 
     async def stop(self) -> None:
         """Stop listening, reset what is connected, and wait until all of it has ended. Twice is harmless."""
-        self._stop_listening()
-        if self._place is not None:
-            self._place.close()
-            self._place = None
+        self._listener.close()
         owned = list(self._owned)
         for task in owned:
             task.cancel()
@@ -117,11 +101,11 @@ class FaultProxy:
     @property
     def port(self) -> int:
         """The port that it listens on, once started; it stays the same whatever is refused."""
-        return self._port
+        return self._listener.port
 
     def url(self, scheme: str, path: str = "") -> str:
         """Give the address to dial, such as ``ws://127.0.0.1:40123``."""
-        return f"{scheme}://{self.host}:{self._port}{path}"
+        return f"{scheme}://{self.host}:{self.port}{path}"
 
     @property
     def connections(self) -> tuple[ProxiedConnection, ...]:
@@ -191,17 +175,17 @@ class FaultProxy:
     def refuse(self) -> None:
         """Let new connections be refused, as if nobody listened. Those that are open stay."""
         self._door = _Door.REFUSES
-        self._stop_listening()
+        self._listener.refuse()
 
     def accept_then_close(self) -> None:
         """Take new connections and close them at once. Those that are open stay."""
         self._door = _Door.CLOSES
-        self._listen()
+        self._listener.listen()
 
     def welcome(self) -> None:
         """Take new connections again, and leave the other faults as they are."""
         self._door = _Door.OPEN
-        self._listen()
+        self._listener.listen()
 
     def mend(self) -> None:
         """End all faults. Connections that have lost something to a black hole are reset."""
@@ -233,37 +217,8 @@ class FaultProxy:
             if direction != "up":
                 connection.down.cut_after(byte_count)
 
-    def _listen(self) -> None:
-        if self._place is None or self._listener is not None:
-            return
-        self._listener = _bind(self.host, self._port)
-        self._listener.listen(BACKLOG)
-        self._await_clients(self._listener)
-
-    def _await_clients(self, listener: socket.socket) -> None:
-        if listener is self._listener:
-            asyncio.get_running_loop().add_reader(listener.fileno(), self._accept, listener)
-
-    def _stop_listening(self) -> None:
-        if self._listener is not None:
-            asyncio.get_running_loop().remove_reader(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
-
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            # It may be readable for one who left again.
-            with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
-                for _ in range(ACCEPTED_AT_ONCE):
-                    self._take(listener.accept()[0])
-        except OSError:
-            loop = asyncio.get_running_loop()
-            loop.remove_reader(listener.fileno())
-            loop.call_later(NO_DESCRIPTORS_PAUSE_S, self._await_clients, listener)
-
     def _take(self, client: socket.socket) -> None:
         self.connections_total += 1
-        client.setblocking(False)
         # What is passed on has waited long enough on the sender's side.
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._door is _Door.CLOSES:
@@ -275,8 +230,7 @@ class FaultProxy:
         task = asyncio.create_task(self._serve(client, number), name=f"fault proxy connection {number}")
         self._owned.add(task)
         task.add_done_callback(self._owned.discard)
-        # Cancelled before its first step it would not close what it was given.
-        task.add_done_callback(_closes(client))
+        owned_by(task, client)
 
     async def _serve(self, client: socket.socket, number: int) -> None:
         try:
@@ -297,19 +251,6 @@ class FaultProxy:
             self._ended_swallowed += connection.up.swallowed_bytes + connection.down.swallowed_bytes
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        bound.setblocking(False)
-        # Lets the one that listens stand beside the one that keeps the place.
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except BaseException:
-        bound.close()
-        raise
-    return bound
-
-
 async def _connect(host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
     failure: OSError = ConnectionRefusedError(f"{host} has no address")
@@ -328,7 +269,3 @@ async def _connect(host: str, port: int) -> socket.socket:
         else:
             return target
     raise failure
-
-
-def _closes(client: socket.socket) -> Callable[[asyncio.Task[None]], None]:
-    return lambda _: client.close()

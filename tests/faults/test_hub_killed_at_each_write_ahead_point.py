@@ -12,6 +12,7 @@ from hub.failpoints import NAMES
 from moorline import Client
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet, fleet_in, until
+from tests.faults.armed import restart
 from tests.faults.crowd import carry_on_through, online
 
 # Reached when a node comes back, or an operator acts: not by a client's work.
@@ -38,10 +39,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 async def die_and_return(fleet: Fleet, point: str, nth: int) -> None:
     hub = fleet.hub
-    hub.kill()
-    hub.arm(f"{point}:kill:{nth}")
-    hub.begin()
-    hub.arm(None)
+    restart(hub, f"{point}:kill:{nth}", hub.begin)
     async with Client(hub.url) as client:
         crowd = await carry_on_through(fleet, client, mend=hub.start, is_broken=lambda: not hub.alive)
     crowd.check()
@@ -63,10 +61,7 @@ async def test_a_hub_that_dies_there_later_loses_nothing_either(fleet: Fleet, po
 @pytest.mark.parametrize("point", sorted(COMING_BACK))
 async def test_a_hub_that_dies_as_a_node_comes_back_finds_it_back_again(fleet: Fleet, point: str) -> None:
     hub = fleet.hub
-    hub.kill()
-    hub.arm(f"{point}:kill")
-    hub.start()
-    hub.arm(None)
+    restart(hub, f"{point}:kill")
     # A connection that breaks is resumed; a node that was forgotten meets an unknown session.
     breaks = "unknown" not in point
     node = fleet.add_node("n-back", failpoint="node.before_send.heartbeat:error" if breaks else None)
@@ -85,10 +80,7 @@ async def test_a_hub_that_dies_as_a_node_comes_back_finds_it_back_again(fleet: F
 @pytest.mark.parametrize("point", sorted(BROADCASTING))
 async def test_a_broadcast_that_a_death_interrupts_reaches_each_node_once(fleet: Fleet, point: str) -> None:
     hub = fleet.hub
-    hub.kill()
-    hub.arm(f"{point}:kill")
-    hub.begin()
-    hub.arm(None)
+    restart(hub, f"{point}:kill", hub.begin)
     async with Client(hub.url) as client:
         await online(client, "n0", "n1")
         asked = asyncio.create_task(client.broadcast(app.noop))
@@ -104,10 +96,7 @@ async def test_a_broadcast_that_a_death_interrupts_reaches_each_node_once(fleet:
 @pytest.mark.parametrize("point", sorted(RELEASING))
 async def test_a_release_that_a_death_interrupts_is_done_once(fleet: Fleet, point: str) -> None:
     hub, gate = fleet.hub, fleet.folder / f"gate of {point}"
-    hub.kill()
-    hub.arm(f"{point}:kill")
-    hub.start()
-    hub.arm(None)
+    restart(hub, f"{point}:kill")
     async with Client(hub.url) as client:
         await online(client, "n0", "n1")
         held = await client.submit(app.hold.options(lease_s=LEASE_S), str(gate))
@@ -128,11 +117,10 @@ async def test_a_release_that_a_death_interrupts_is_done_once(fleet: Fleet, poin
 @pytest.mark.parametrize("point", sorted(name for name in POINTS if name.startswith("hub.before_commit")))
 async def test_a_commit_that_fails_there_is_made_up_for(fleet: Fleet, point: str) -> None:
     hub = fleet.hub
+    # Counted while it is dead, so that none is counted that comes from before.
     hub.kill()
-    hub.arm(f"{point}:error")
     recovered = hub.log.count("recovered")
-    hub.start()
-    hub.arm(None)
+    restart(hub, f"{point}:error")
     async with Client(hub.url) as client:
         crowd = await carry_on_through(
             fleet, client, mend=lambda: None, is_broken=lambda: hub.log.count("recovered") > recovered
@@ -147,9 +135,7 @@ async def test_a_connection_that_breaks_there_costs_nothing(fleet: Fleet, point:
     hub = fleet.hub
     hub.kill()
     joins = sum(node.log.count("connected to hub") for node in fleet.nodes)
-    hub.arm(f"{point}:error")
-    hub.start()
-    hub.arm(None)
+    restart(hub, f"{point}:error")
     # Both nodes come once, and the one whose connection breaks comes again; a registration that broke was none.
     expected = joins + (2 if point.endswith("registered") else 3)
     async with Client(hub.url) as client:

@@ -13,6 +13,7 @@ from moorline.errors import TaskLost
 from node.failpoints import NAMES
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet, fleet_in
+from tests.faults.armed import restart
 from tests.faults.crowd import carry_on_through
 
 # Reached when a node leaves, or its connection breaks: not by a client's work.
@@ -35,22 +36,18 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield fleet
 
 
-def restart(fleet: Fleet, failpoint: str) -> None:
-    """Start the first node again with a failpoint, the others as they are."""
-    for node in fleet.nodes:
+def restart_victim(fleet: Fleet, failpoint: str) -> None:
+    """Start the first node again with a failpoint, and whoever is dead without one."""
+    victim, *others = fleet.nodes
+    for node in others:
         if not node.alive:
-            node.arm(None)
             node.start()
-    victim = fleet.nodes[0]
-    victim.kill()
-    victim.arm(failpoint)
-    victim.start()
-    victim.arm(None)
+    restart(victim, failpoint)
 
 
 async def die_and_return(fleet: Fleet, failpoint: str) -> None:
     victim = fleet.nodes[0]
-    restart(fleet, failpoint)
+    restart_victim(fleet, failpoint)
     async with Client(fleet.hub.url) as client:
         crowd = await carry_on_through(fleet, client, mend=victim.start, is_broken=lambda: not victim.alive)
     # Twice: it was killed before, to be started with the failpoint.
@@ -78,7 +75,7 @@ async def test_a_node_that_dies_as_it_starts_is_back_at_its_next_start(fleet: Fl
 async def test_a_node_that_dies_as_it_leaves_loses_nothing(fleet: Fleet, point: str) -> None:
     victim = fleet.nodes[0]
     joined = victim.log.count("connected to hub")
-    restart(fleet, f"{point}:kill")
+    restart_victim(fleet, f"{point}:kill")
     victim.wait_for_line("connected to hub", joined + 1)
     async with Client(fleet.hub.url) as client:
         victim.signal(signal.SIGTERM)
@@ -116,7 +113,7 @@ async def test_a_result_that_is_in_the_outbox_arrives_after_the_restart_and_noth
 @pytest.mark.parametrize("point", ["node.before_start", "node.after_start", "node.after_end", "node.before_store"])
 async def test_what_ran_on_a_dead_node_is_lost_where_it_may_not_run_again(fleet: Fleet, point: str) -> None:
     victim = fleet.nodes[0]
-    restart(fleet, f"{point}:kill")
+    restart_victim(fleet, f"{point}:kill")
     async with Client(fleet.hub.url) as client:
         handle = await client.submit(app.echo.options(node=victim.node_id, on_lost="fail"), 1)
         await asyncio.to_thread(victim.wait_for_death)
@@ -132,7 +129,7 @@ async def test_a_node_that_dies_as_it_comes_back_starts_no_attempt_twice(fleet: 
     forgotten = "unknown" in point
     # A connection that breaks is resumed; a node that was forgotten meets an unknown session.
     joined = victim.log.count("connected to hub")
-    restart(fleet, f"{point}:kill" if forgotten else f"{point}:kill,node.before_send.heartbeat:error")
+    restart_victim(fleet, f"{point}:kill" if forgotten else f"{point}:kill,node.before_send.heartbeat:error")
     async with Client(fleet.hub.url) as client:
         if forgotten:
             await asyncio.to_thread(victim.wait_for_line, "connected to hub", joined + 1)
@@ -145,7 +142,9 @@ async def test_a_node_that_dies_as_it_comes_back_starts_no_attempt_twice(fleet: 
 async def test_a_connection_that_breaks_there_costs_nothing(fleet: Fleet, point: str) -> None:
     victim = fleet.nodes[0]
     joined = victim.log.count("connected to hub")
-    restart(fleet, f"{point}:error" if "resume" not in point else f"{point}:error,node.before_send.heartbeat:error")
+    restart_victim(
+        fleet, f"{point}:error" if "resume" not in point else f"{point}:error,node.before_send.heartbeat:error"
+    )
     if point in ON_LEAVING:
         await asyncio.to_thread(victim.wait_for_line, "connected to hub", joined + 1)
         victim.signal(signal.SIGTERM)
@@ -164,7 +163,7 @@ async def test_a_connection_that_breaks_there_costs_nothing(fleet: Fleet, point:
 @pytest.mark.parametrize("point", ["node.before_store", "node.before_forget"])
 async def test_an_outbox_that_cannot_write_for_a_moment_costs_nothing(fleet: Fleet, point: str) -> None:
     victim = fleet.nodes[0]
-    restart(fleet, f"{point}:error")
+    restart_victim(fleet, f"{point}:error")
     failures = victim.log.count("the outbox cannot write")
     async with Client(fleet.hub.url) as client:
         handles = [await client.submit(app.echo.options(node=victim.node_id), number) for number in range(5)]
@@ -175,8 +174,6 @@ async def test_an_outbox_that_cannot_write_for_a_moment_costs_nothing(fleet: Fle
 
 async def test_a_state_folder_that_cannot_be_written_is_said_at_the_start(fleet: Fleet) -> None:
     victim = fleet.nodes[0]
-    victim.kill()
-    victim.arm("node.before_journal:error")
-    victim.start()
+    restart(victim, "node.before_journal:error")
     assert await asyncio.to_thread(victim.wait) != 0
     assert "--state" in victim.log.splitlines()[-1]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dashboards.chaos.customers import Log
-from dashboards.chaos.judgement import Evidence, Finding, Judgement
 from dashboards.chaos.ledger import DoneFault, HubDeath, Ledger
 from dashboards.chaos.plan import make_plan
 from dashboards.chaos.processes import Size
 from dashboards.chaos.report import Course, Report, make_report
 from dashboards.chaos.settings import ChaosSettings
 from dashboards.chaos.stage import Result
+from dashboards.installation.judgement import Evidence, Finding, Judgement
 
 SETTINGS = ChaosSettings(minutes=1, nodes=4, lease_s=5, seed=3)
 MIB = 1 << 20

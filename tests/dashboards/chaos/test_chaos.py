@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,31 +12,23 @@ import pytest
 from click.testing import CliRunner
 
 from dashboards.chaos import show
-from dashboards.chaos.judgement import Submitted
 from dashboards.chaos.settings import ChaosSettings
 from dashboards.chaos.stage import Stage
 from dashboards.commands import chaos
-from tests.dashboards.demo.test_demo import left_behind_in
+from dashboards.installation.clients import Submitted
+from tests.dashboards.commands import left_behind_in, start_command
 from tests.end_to_end.processes import fleet_in
 
 # A short run on a machine that is busy with others; nothing waits this long unless it has failed.
 WITHIN_S = 110.0
 
 
-def start_chaos(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "moorline.cli", "chaos", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(folder)},
-    )
-
-
 def test_half_a_minute_of_everything_loses_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    run = start_chaos(
-        tmp_path, *("--minutes", "0.5", "--nodes", "3", "--lease-s", "5", "--seed", "1", "--json", "--html", str(page))
+    run = start_command(
+        tmp_path,
+        "chaos",
+        *("--minutes", "0.5", "--nodes", "3", "--lease-s", "5", "--seed", "1", "--json", "--html", str(page)),
     )
     stdout, stderr = run.communicate(timeout=WITHIN_S)
     assert run.returncode == 0, stderr + stdout
@@ -87,7 +76,7 @@ def test_the_judge_sees_a_lost_task_and_one_that_ran_twice(
 
 
 def test_ctrl_c_ends_it_in_order_with_the_verdict_so_far(tmp_path: Path) -> None:
-    run = start_chaos(tmp_path, "--minutes", "5", "--nodes", "2", "--lease-s", "5", "--json", "--kill-nodes")
+    run = start_command(tmp_path, "chaos", "--minutes", "5", "--nodes", "2", "--lease-s", "5", "--json", "--kill-nodes")
     assert run.stderr is not None
     for line in run.stderr:
         if "the work begins" in line:
@@ -109,8 +98,9 @@ def test_an_installation_that_runs_already_is_broken_through_its_api(tmp_path: P
         fleet.hub.start()
         for node_id in ("a", "b"):
             fleet.add_node(node_id).wait_for_line("connected to hub")
-        run = start_chaos(
+        run = start_command(
             tmp_path,
+            "chaos",
             *("--url", fleet.hub.url, "--task", "nap", "--payload", '{"seconds": 0.2}', "--minutes", "0.2", "--json"),
             *("--truth-file", str(tmp_path / "truth.ndjson"), "--i-know-this-breaks-things"),
         )

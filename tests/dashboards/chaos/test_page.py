@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from dashboards.chaos.judgement import Finding
 from dashboards.chaos.page import page, rates, ticks_s, timeline
+from dashboards.installation.judgement import Finding
 from tests.dashboards.chaos.examples import result
 
 VOID = {"meta", "link", "br", "img"}

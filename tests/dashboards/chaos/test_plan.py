@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from dashboards.chaos.plan import HUB, LINK_FAULTS, make_api_plan, make_plan
+from dashboards.chaos.plan import HUB, make_api_plan, make_plan
 from dashboards.chaos.settings import ChaosSettings
+from dashboards.installation.faults import LINK_FAULTS
 
 FULL = ChaosSettings(minutes=5, nodes=20)
 SETTINGS = [

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import json
 
-from dashboards.chaos.judgement import Finding
 from dashboards.chaos.report import back_times, rows
+from dashboards.installation.judgement import Finding
 from tests.dashboards.chaos.examples import report
 
 LOST = Finding(kind="lost", task_id="t1", sentence="task t1: it was accepted and has no outcome")

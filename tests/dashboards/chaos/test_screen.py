@@ -4,9 +4,9 @@ import io
 
 from rich.console import Console
 
-from dashboards.chaos.judgement import Finding
 from dashboards.chaos.ledger import Happening
 from dashboards.chaos.screen import LiveScreen, Look, NoScreen, PlainScreen, choose_screen, print_report
+from dashboards.installation.judgement import Finding
 from tests.dashboards.chaos.examples import report
 
 HAPPENED = [Happening(elapsed_s=3.2, text="hub killed (SIGKILL) for 1.0 s", is_bad=True)]

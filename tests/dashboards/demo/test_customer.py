@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from dashboards.demo import customer
-from dashboards.demo.checker import Told
 from dashboards.demo.customer import Customer, waves
 from dashboards.demo.workload import PlannedTask
+from dashboards.installation.clients import Told
 from moorline import Options, TaskCancelled, TaskExpired, TaskFailed, TaskLost
 
 
@@ -47,7 +47,7 @@ async def test_each_task_is_submitted_once_and_each_outcome_written_down(monkeyp
     buyer = Customer(client, planned("fine", "failed", "cancelled", "expired", "lost"), heard.append)
     await buyer.run()
     assert [name for name, _ in client.submitted] == ["fine", "failed", "cancelled", "expired", "lost"]
-    assert {entry.task_id for entry in buyer.accepted} == {told.task_id for told in buyer.told}
+    assert {entry.task_id for entry in buyer.submitted} == {told.task_id for told in buyer.told}
     assert sorted(told.outcome for told in buyer.told) == ["cancelled", "expired", "failed", "lost", "succeeded"]
     assert heard == buyer.told
 

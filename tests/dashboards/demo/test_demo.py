@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import click
-import psutil
 import pytest
 from rich.console import Console
 
-from dashboards.demo import fleet, show
+from dashboards.demo import performance, show
 from dashboards.demo.performance import DemoSettings, perform
-from dashboards.demo.processes import ProcessDiedError
 from dashboards.demo.screen import LiveScreen, NoScreen
+from dashboards.installation import fleet
+from dashboards.installation.processes import ProcessDiedError
+from tests.dashboards.commands import left_behind_in, start_command
 
 WITHIN_S = 60.0
 
 
-def left_behind_in(folder: Path) -> list[psutil.Process]:
-    """Give the processes that still work in a folder, once those that are ending had a moment for it.
-
-    The children of a killed node end by themselves, and nobody waits for them.
-    """
-    deadline_s = time.monotonic() + 5
-    while (found := _working_in(folder)) and time.monotonic() < deadline_s:
-        time.sleep(0.02)
-    return found
-
-
-def _working_in(folder: Path) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if str(folder) in process.cwd():
-                found.append(process)
-    return found
-
-
-def run_demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "moorline.cli", "demo", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "TMPDIR": str(folder)},
-    )
-
-
 def test_nothing_is_lost_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    demo = run_demo(tmp_path, "--tasks", "90", "--svg", str(tmp_path / "demo.svg"))
+    demo = start_command(tmp_path, "demo", "--tasks", "90", "--svg", str(tmp_path / "demo.svg"))
     stdout, stderr = demo.communicate(timeout=WITHIN_S)
     assert demo.returncode == 0, stderr
     report = json.loads(stdout.splitlines()[-1])
@@ -73,7 +40,7 @@ def test_nothing_is_lost_and_nothing_is_left_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_ends_all_that_it_started(tmp_path: Path, number: signal.Signals) -> None:
-    demo = run_demo(tmp_path, "--plain")
+    demo = start_command(tmp_path, "demo", "--plain")
     assert demo.stderr is not None
     for line in demo.stderr:
         if "the work begins" in line:
@@ -89,7 +56,7 @@ def test_an_interrupted_demo_ends_all_that_it_started(tmp_path: Path, number: si
 
 
 def test_out_of_time_is_a_verdict_too(tmp_path: Path) -> None:
-    demo = run_demo(tmp_path, "--tasks", "2000", "--seconds-max", "10", "--json", "--keep")
+    demo = start_command(tmp_path, "demo", "--tasks", "2000", "--seconds-max", "10", "--json", "--keep")
     started_s = time.monotonic()
     stdout, stderr = demo.communicate(timeout=WITHIN_S)
     assert time.monotonic() - started_s < 30
@@ -124,6 +91,6 @@ async def test_a_hub_that_does_not_start_is_said_with_its_last_words(
 
 def test_a_demo_that_cannot_be_run_is_one_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(fleet, "READY_WORDS", "words that no hub says")
-    monkeypatch.setattr(fleet, "READY_WITHIN_S", 0.1)
+    monkeypatch.setattr(performance, "HUB_READY_WITHIN_S", 0.1)
     with pytest.raises(click.ClickException, match=r"hub did not say 'words that no hub says' within 0\.1 s"):
         show.show(tasks=60, seconds_max=20, keep=False, plain=True, as_json=True, svg=None)

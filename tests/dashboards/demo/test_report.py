@@ -5,17 +5,17 @@ import json
 
 import pytest
 
-from dashboards.demo.checker import Finding, FindingKind, Verdict
 from dashboards.demo.report import Report, make_report, verdict_lines
+from dashboards.installation.judgement import Finding, FindingKind, Judgement
 
-WELL = Verdict(
-    tasks=10, outcomes={"succeeded": 8, "failed": 1, "expired": 1}, reruns_after_death=("t1",), retries=0, findings=()
+WELL = Judgement(
+    accepted=10, outcomes={"succeeded": 8, "failed": 1, "expired": 1}, reruns={"node_killed": 1}, findings=()
 )
 
 
-def report_of(verdict: Verdict, problems: tuple[str, ...] = ()) -> Report:
+def report_of(judgement: Judgement, problems: tuple[str, ...] = ()) -> Report:
     return make_report(
-        verdict, hub_kills=1, node_kills=1, nodes_back_s=0.876, statistics_problems=problems, seconds=27.31
+        judgement, hub_kills=1, node_kills=1, nodes_back_s=0.876, statistics_problems=problems, seconds=27.31
     )
 
 
@@ -41,15 +41,13 @@ def test_the_object_has_these_fields_in_this_order() -> None:
     ("kind", "field"),
     [
         ("lost", "lost"),
-        ("unfounded", "lost"),
         ("ran_twice", "ran_twice"),
-        ("overlapped", "ran_twice"),
-        ("contradicted", "ran_twice"),
-        ("ran_dead", "ran_twice"),
+        ("unexplained", "ran_twice"),
+        ("wrong_outcome", "ran_twice"),
         ("unreadable", "ran_twice"),
     ],
 )
-def test_nothing_that_the_checker_finds_goes_unreported(kind: FindingKind, field: str) -> None:
+def test_nothing_that_the_judge_finds_goes_unreported(kind: FindingKind, field: str) -> None:
     report = report_of(dataclasses.replace(WELL, findings=(Finding(kind=kind, task_id="t1", sentence="x"),)))
     assert getattr(report, field) == 1
     assert not report.is_well

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -54,6 +56,22 @@ async def test_leaving_ends_conversations_that_are_under_way(tmp_path: Path) -> 
     with contextlib.suppress(ConnectionError):
         assert await reader.read() == b""
     writer.close()
+
+
+@needs_openssl
+@pytest.mark.parametrize("turns", range(6))
+async def test_leaving_closes_who_has_just_come_at_whatever_turn_of_the_loop(tmp_path: Path, turns: int) -> None:
+    async with Services(tmp_path) as up:
+        ports = await up.start()
+        clients = [socket.create_connection(("127.0.0.1", port or 0), 5) for port in (ports.http, ports.tcp, ports.tls)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    for client in clients:
+        # Whoever was taken hears an end, whoever was not a reset; nobody waits for the time out.
+        with client, contextlib.suppress(ConnectionError):
+            assert client.recv(1) == b""
+    # A transport that nobody closed speaks up when it is collected, and the test fails.
+    gc.collect()
 
 
 async def test_without_openssl_there_is_no_certificate_and_no_tls(

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from dashboards.demo import show
-from dashboards.demo.processes import ProcessDiedError
+from dashboards.installation.processes import ProcessDiedError
 from moorline import HubUnavailableError
 
 DIED = ProcessDiedError("node-2", 3, "the disk is full")

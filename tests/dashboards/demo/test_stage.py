@@ -6,22 +6,24 @@ from typing import Any
 
 import pytest
 
-from dashboards.demo.checker import Told
-from dashboards.demo.fleet import Fleet
-from dashboards.demo.hub_view import NodeView
 from dashboards.demo.scenario import Phase
 from dashboards.demo.stage import Stage
-from dashboards.demo.statistics import NodeFigures
+from dashboards.installation.clients import Told
+from dashboards.installation.fleet import Fleet
+from moorline.views import NodeView
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
-    return Stage(Fleet(tmp_path, nodes=3, slots=4), tasks=10)
+    fleet = Fleet(tmp_path, ready_within_s=20)
+    for number in (1, 2, 3):
+        fleet.add_node(f"node-{number}", app="examples.diagnosis", slots=4)
+    return Stage(fleet, tasks=10, slots=4)
 
 
 def view(name: str, *, connects: int = 1, online: bool = True, succeeded: int = 0) -> NodeView:
-    figures = NodeFigures(node_id=name, first_seen_at=1.0, connects=connects, totals={"succeeded": succeeded})
-    return NodeView(is_online=online, figures=figures)
+    state = "online" if online else "unreachable"
+    return NodeView(id=name, state=state, first_seen_at=1.0, connects=connects, totals={"succeeded": succeeded})
 
 
 def write_truth(stage: Stage, **fields: Any) -> None:
@@ -59,7 +61,7 @@ def test_statistics_that_shrink_are_noted_once(stage: Stage) -> None:
     stage.note_nodes([view("node-1", succeeded=5)])
     stage.note_nodes(None)
     stage.note_nodes([view("node-1", succeeded=4)])
-    assert stage.statistics_problems == ["node node-1: succeeded was 5 and is 4"]
+    assert stage.statistics.problems == ["node node-1: succeeded was 5 and is 4"]
 
 
 def test_what_a_dead_node_ran_is_read_before_it_is_buried(stage: Stage) -> None:
@@ -67,6 +69,8 @@ def test_what_a_dead_node_ran_is_read_before_it_is_buried(stage: Stage) -> None:
     stage.note_death("node-3", at=2.0)
     assert stage.running().total() == 0
     assert stage.snapshot().nodes[-1].state == "dead"
+    stage.note_return("node-3")
+    assert stage.outages[0].recovered_at is not None
 
 
 async def test_the_state_of_a_node_follows_process_hub_and_view(stage: Stage) -> None:

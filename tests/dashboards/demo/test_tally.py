@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from dashboards.demo.checker import Event, TruthLine
 from dashboards.demo.tally import Tally
+from dashboards.installation.truth import Event, TruthLine
 
 
 def line(event: Event, task: str, node: str) -> TruthLine:

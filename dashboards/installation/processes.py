@@ -1,4 +1,4 @@
-"""Processes of the demo's own: started with what they say in a file, waited for, and ended by their process id."""
+"""Processes of our own: started with what they say in a file, waited for, and ended by their process id."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ProcessTooSlowError(Exception):
 class ManagedProcess:
     """One process at a time; it may be started again when it has ended. What it says goes to ``log_path``, appended.
 
-    It gets a session of its own, so that Ctrl-C in the terminal reaches the demo alone, which then ends it in order.
+    It gets a session of its own, so that Ctrl-C in the terminal reaches the command alone, which then ends it in order.
     """
 
     def __init__(

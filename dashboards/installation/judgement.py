@@ -17,19 +17,22 @@ What is allowed (docs/explanation/guarantees.md):
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
-from dashboards.chaos.outages import DEADLY, Outage, Silence, frozen_times, silences
-from dashboards.demo.checker import Told, TruthLine
+from dashboards.installation.clients import Submitted, Told
+from dashboards.installation.faults import DEADLY
+from dashboards.installation.outages import Outage, Silence, frozen_times, silences
+from dashboards.installation.truth import Run, TruthLine, runs_by_task
 
 FindingKind: TypeAlias = Literal["lost", "ran_twice", "unexplained", "wrong_outcome", "unreadable"]
 """What can be wrong:
 
 - `lost`: accepted, and nobody was ever told an outcome; or told succeeded, and no run of it came to its end;
-- `ran_twice`: an attempt that started twice, two that ran at once, or a run after the outcome or after death;
+- `ran_twice`: an attempt that started twice, two that ran at once, a run after the outcome, or a process that goes on
+  after its death;
 - `unexplained`: a later attempt for which there is no reason;
 - `wrong_outcome`: two different outcomes, or one that nothing gave rise to;
 - `unreadable`: a line of the truth makes no sense, so nothing that follows from it can be trusted.
@@ -44,21 +47,6 @@ STOPS_WITHIN_S: Final = 5.0
 STORED_WITHIN_S: Final = 5.0
 # A push that was on its way when its task was cancelled: the latency of the slowest link, and a busy machine.
 ON_ITS_WAY_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitted:
-    """A task that the hub has accepted, and what is to be expected of it."""
-
-    task_id: str
-    at: float
-    name: str = ""
-    fails_until: int = 0
-    fails_for_good: bool | None = False
-    """Whether its policy gives up before it succeeds; None if nobody knows."""
-    may_run_again: bool = True
-    cancelled_at: float | None = None
-    """When its cancel was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,37 +86,9 @@ class Judgement:
         return len({finding.task_id for finding in self.findings if finding.kind in kinds})
 
 
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """One start, and its end if it came to one."""
-
-    start: TruthLine
-    end: TruthLine | None = None
-
-    def __str__(self) -> str:
-        return f"attempt {self.start.attempt} on {self.start.node} ({self.start.instance})"
-
-
 def judge(evidence: Evidence) -> Judgement:
     """Sort every run into explained or not."""
     return _Court(evidence).judge()
-
-
-def runs_by_task(truth: Iterable[TruthLine]) -> tuple[dict[str, list[Run]], list[TruthLine]]:
-    """Pair starts with ends, in the order of their times; give the ends that have no start too."""
-    runs: dict[str, list[Run]] = defaultdict(list)
-    homeless: list[TruthLine] = []
-    for line in sorted(truth, key=lambda line: line.at):
-        if line.event == "start":
-            runs[line.task_id].append(Run(start=line))
-            continue
-        for run in runs[line.task_id]:
-            if run.end is None and (run.start.attempt, run.start.instance) == (line.attempt, line.instance):
-                run.end = line
-                break
-        else:
-            homeless.append(line)
-    return dict(runs), homeless
 
 
 @dataclass(slots=True)
@@ -226,8 +186,7 @@ class _Court:
                 self._find("lost", task_id, "it was told succeeded, and no run of it ended")
         for task_id, of_task in runs.items():
             self._look_at_starts(of_task, submitted.get(task_id), told.get(task_id, []))
-            for run in of_task:
-                self._look_for_the_dead(run)
+        self._look_for_the_dead(truth)
 
     def _look_at_starts(self, runs: Sequence[Run], task: Submitted | None, told: Sequence[Told]) -> None:
         task_id = runs[0].start.task_id
@@ -288,8 +247,16 @@ class _Court:
             for silence in self.silences.get(run.start.node, ())
         )
 
-    def _look_for_the_dead(self, run: Run) -> None:
-        for at in self.deaths.get(run.start.node, ()):
-            if run.start.at <= at and run.end is not None and run.end.at > at:
-                text = f"{run} ended {run.end.at - at:.3f} s after the death of its process"
-                self._find("ran_twice", run.start.task_id, text)
+    def _look_for_the_dead(self, truth: Sequence[TruthLine]) -> None:
+        """Find lines of a process that had been seen before its death and is seen again after it."""
+        by_node: dict[str, list[TruthLine]] = defaultdict(list)
+        for line in truth:
+            by_node[line.node].append(line)
+        for node, deaths in self.deaths.items():
+            for dead_at in deaths:
+                dead = {line.instance for line in by_node[node] if line.at <= dead_at}
+                for line in by_node[node]:
+                    if line.at > dead_at and line.instance in dead:
+                        text = f"{line.event} of attempt {line.attempt} by {line.instance} of {node}, "
+                        text += f"{line.at - dead_at:.3f} s after its death"
+                        self._find("ran_twice", line.task_id, text)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dashboards.demo.truth_file import TruthFile
+from dashboards.installation.truth_file import TruthFile
 
 LINE = '{"task_id":"t%d","attempt":1,"instance":"i","node":"n","event":"start","at":1.0}\n'
 

@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dashboards.chaos.judgement import Evidence, Judgement, Submitted, judge
-from dashboards.chaos.outages import Outage
-from dashboards.chaos.plan import FaultKind
-from dashboards.demo.checker import Told, TruthLine
+from dashboards.installation.clients import Submitted, Told
+from dashboards.installation.faults import FaultKind
+from dashboards.installation.judgement import Evidence, Judgement, judge
+from dashboards.installation.outages import Outage
+from dashboards.installation.truth import TruthLine
 
 LEASE_S = 20.0
 
@@ -43,7 +46,7 @@ def verdict(
 ) -> Judgement:
     return judge(
         Evidence(
-            submitted=[Submitted(task_id="t", at=0.0, **task)],
+            submitted=[Submitted(**{"task_id": "t", "at": 0.0, **task})],
             told=[told(100.0)] if said is None else said,
             truth=truth,
             outages=outages or [],
@@ -61,6 +64,15 @@ def test_a_task_that_ran_once_and_was_told_is_well() -> None:
     judgement = verdict(start(1), end(2))
     assert not judgement.findings
     assert (judgement.accepted, judgement.outcomes, judgement.reruns) == (1, {"succeeded": 1}, {})
+
+
+def test_the_same_outcome_may_be_told_twice() -> None:
+    assert not verdict(start(1), end(2), said=[told(3), told(4)]).findings
+
+
+def test_nobody_knows_whether_it_ought_to_fail_then_both_are_well() -> None:
+    for outcome in ("succeeded", "failed"):
+        assert not verdict(start(1), end(2), said=[told(3, outcome)], fails_for_good=None).findings
 
 
 # --- lost -------------------------------------------------------------------------------------------------------------
@@ -82,12 +94,32 @@ def test_a_second_attempt_without_a_reason_is_unexplained() -> None:
     judgement = verdict(start(1), end(2), start(3, 2), end(4, 2))
     assert found(judgement) == ["unexplained"]
     assert "attempt 2 on a" in judgement.findings[0].sentence
+    assert judgement.reruns == {}
 
 
 def test_the_death_of_the_node_explains_it() -> None:
     judgement = verdict(start(1), start(9, 2, "b"), end(10, 2, "b"), outages=[outage("node_killed", 5, 6)])
     assert not judgement.findings
     assert judgement.reruns == {"node_killed": 1}
+
+
+def test_also_where_the_run_had_just_ended_and_its_result_died_with_the_node() -> None:
+    again = (start(6, 2, instance="a-2"), end(7, 2, instance="a-2"))
+    assert not verdict(start(1), end(4), *again, outages=[outage("node_killed", 5, 6)]).findings
+
+
+def test_an_attempt_that_died_before_its_start_is_no_second_run() -> None:
+    judgement = verdict(start(6, 2, "b"), end(7, 2, "b"), outages=[outage("node_killed", 5, 6)])
+    assert (judgement.findings, judgement.reruns) == ((), {})
+
+
+def test_a_death_that_came_before_the_first_run_or_after_the_second_does_not() -> None:
+    killed = [outage("node_killed", 5, 6)]
+    after = verdict(
+        start(6, 1, instance="a-2"), end(7, 1, instance="a-2"), start(8, 2, "b"), end(9, 2, "b"), outages=killed
+    )
+    before = verdict(start(1), end(2), start(3, 2, "b"), end(4, 2, "b"), outages=killed)
+    assert found(after) == found(before) == ["unexplained"]
 
 
 def test_the_death_of_another_node_does_not() -> None:
@@ -110,6 +142,18 @@ def test_a_silence_as_long_as_the_lease_explains_it(kind: FaultKind) -> None:
 def test_a_shorter_silence_does_not() -> None:
     judgement = verdict(start(4), end(12), start(14, 2, "b"), end(15, 2, "b"), outages=[outage("node_paused", 5, 13)])
     assert found(judgement) == ["unexplained"]
+
+
+def test_a_node_counts_its_lease_from_a_little_before_the_silence() -> None:
+    nearly = [outage("node_paused", 5, 22.5)]
+    assert not verdict(start(4), end(12), start(24, 2, "b"), end(25, 2, "b"), outages=nearly).findings
+    too_short = [outage("node_paused", 5, 21.5)]
+    assert found(verdict(start(4), end(12), start(24, 2, "b"), end(25, 2, "b"), outages=too_short)) == ["unexplained"]
+
+
+def test_a_kill_that_was_begun_and_of_which_nobody_has_seen_the_end_explains_nothing() -> None:
+    begun = [replace(outage("node_killed", 5, 6), dead_at=None)]
+    assert found(verdict(start(1), end(4), start(9, 2, "b"), end(10, 2, "b"), outages=begun)) == ["unexplained"]
 
 
 def test_silences_that_touch_each_other_are_one() -> None:
@@ -165,6 +209,17 @@ def test_an_attempt_that_starts_twice_ran_twice() -> None:
     assert found(verdict(start(1), end(2), start(3, 1, "b"), end(4, 1, "b"))) == ["ran_twice"]
 
 
+def test_a_death_does_not_explain_that_the_same_attempt_starts_again() -> None:
+    again = (start(6, 1, "b"), end(7, 1, "b"))
+    assert found(verdict(start(1), *again, outages=[outage("node_killed", 5, 6)])) == ["ran_twice"]
+
+
+def test_a_task_with_two_findings_counts_once() -> None:
+    judgement = verdict(start(1), end(2), start(3), end(4), start(5), end(6))
+    assert found(judgement) == ["ran_twice", "ran_twice"]
+    assert judgement.count("ran_twice") == 1
+
+
 def test_an_older_attempt_after_a_newer_one_ran_twice() -> None:
     assert "ran_twice" in found(verdict(start(1, 2), end(2, 2), start(3, 1, "b"), end(4, 1, "b")))
 
@@ -193,18 +248,32 @@ def test_what_was_cancelled_may_start_if_it_was_on_its_way() -> None:
     assert not verdict(start(4), end(5), **cancelled).findings
     assert found(verdict(start(40), end(41), **cancelled)) == ["ran_twice"]
     assert not verdict(start(36), end(37), outages=[outage("node_paused", 2, 35)], **cancelled).findings
+    for other in (outage("node_paused", 1, 2), outage("node_paused", 20, 38)):
+        assert found(verdict(start(39), end(39.5), outages=[other], **cancelled)) == ["ran_twice"]
 
 
-def test_a_process_that_writes_after_its_death_ran_twice() -> None:
+def test_a_process_that_goes_on_after_its_death_ran_twice() -> None:
     judgement = verdict(start(1), end(9), outages=[outage("node_killed", 5, 6)])
     assert found(judgement) == ["ran_twice"]
+    assert "4.000 s after its death" in judgement.findings[0].sentence
+    other = replace(start(4), task_id="u")
+    assert "ran_twice" in found(verdict(other, start(9), end(10), outages=[outage("node_killed", 5, 6)]))
+
+
+def test_the_next_process_of_the_node_may_go_on() -> None:
+    other = replace(start(4), task_id="u")
+    again = (start(9, instance="a-2"), end(10, instance="a-2"))
+    assert not verdict(other, *again, outages=[outage("node_killed", 5, 6)]).findings
 
 
 # --- outcomes ---------------------------------------------------------------------------------------------------------
 
 
 def test_two_different_outcomes_are_one_too_many() -> None:
-    assert found(verdict(start(1), end(2), said=[told(3), told(4, "failed")])) == ["wrong_outcome"]
+    judgement = verdict(start(1), end(2), said=[told(4, "failed"), told(3)])
+    assert found(judgement) == ["wrong_outcome"]
+    assert "succeeded and then to have failed" in judgement.findings[0].sentence
+    assert judgement.outcomes == {"succeeded": 1}
 
 
 @pytest.mark.parametrize("outcome", ["failed", "cancelled", "lost", "expired"])
@@ -223,6 +292,18 @@ def test_a_task_is_told_lost_only_if_it_must_not_run_again_and_a_node_was_gone()
     assert not verdict(start(1), said=said, outages=death, may_run_again=False).findings
     assert found(verdict(start(1), said=said, outages=death)) == ["wrong_outcome"]
     assert found(verdict(start(1), said=said, may_run_again=False)) == ["wrong_outcome"]
+
+
+def test_a_long_silence_between_submit_and_outcome_makes_a_task_lost_too() -> None:
+    said = [told(60, "lost")]
+
+    def lost_with(silence: Outage) -> list[str]:
+        return found(verdict(start(31), said=said, outages=[silence], may_run_again=False, at=30.0))
+
+    assert lost_with(outage("node_paused", 25, 55)) == []
+    assert lost_with(outage("node_paused", 40, 45)) == ["wrong_outcome"]
+    assert lost_with(outage("node_paused", 1, 28)) == ["wrong_outcome"]
+    assert lost_with(outage("node_paused", 70, 95)) == ["wrong_outcome"]
 
 
 # --- the truth itself -------------------------------------------------------------------------------------------------
@@ -249,3 +330,31 @@ def test_runs_of_a_task_whose_acceptance_nobody_heard_of_are_judged_too() -> Non
     twice = [start(1), end(2), start(3), end(4)]
     evidence = Evidence(submitted=[], told=[], truth=twice, lease_s=LEASE_S, now_at=9.0)
     assert found(judge(evidence)) == ["ran_twice"]
+
+
+# --- one among many ---------------------------------------------------------------------------------------------------
+
+
+@given(
+    count=st.integers(1, 20),
+    faulty=st.integers(0, 19),
+    fault=st.sampled_from(["forget", "repeat", "vanish", "contradict"]),
+)
+def test_one_fault_among_many_healthy_tasks_is_found_and_blamed_on_its_task(
+    count: int, faulty: int, fault: str
+) -> None:
+    names = [f"t{number}" for number in range(count)]
+    victim = names[faulty % count]
+    truth = [replace(line, task_id=name) for at, name in enumerate(names) for line in (start(at), end(at + 0.5))]
+    said = [replace(told(100), task_id=name) for name in names]
+    if fault == "forget":
+        said = [entry for entry in said if entry.task_id != victim]
+    elif fault == "repeat":
+        truth += [replace(line, task_id=victim) for line in (start(50), end(51))]
+    elif fault == "vanish":
+        truth = [line for line in truth if line.task_id != victim]
+    else:
+        said.append(replace(told(200, "failed"), task_id=victim))
+    submitted = [Submitted(task_id=name, at=0.0) for name in names]
+    judgement = judge(Evidence(submitted=submitted, told=said, truth=truth, lease_s=LEASE_S, now_at=300.0))
+    assert {finding.task_id for finding in judgement.findings} == {victim}

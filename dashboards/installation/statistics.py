@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from moorline.views import NodeView
+
+COUNTED: Final = ("succeeded", "failed", "cancelled", "lost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +20,28 @@ class NodeFigures:
     connects: int
     totals: Mapping[str, int]
     """Attempts by what they came to: `succeeded`, `failed`, `cancelled`, `lost`."""
+
+
+class Statistics:
+    """What the hub has said of its nodes so far, and what was wrong with it."""
+
+    def __init__(self) -> None:
+        self._figures: dict[str, NodeFigures] = {}
+        self.problems: list[str] = []
+        """What shrank, changed or vanished, in sentences; each once."""
+
+    def note(self, views: Iterable[NodeView]) -> None:
+        """Hold what the hub says now against what it said before."""
+        now = {view.id: figures_of(view) for view in views}
+        shrunk = check_growth(list(self._figures.values()), list(now.values()))
+        self.problems += [problem for problem in shrunk if problem not in self.problems]
+        self._figures |= now
+
+
+def figures_of(view: NodeView) -> NodeFigures:
+    """Give the figures of a node as the API tells them."""
+    totals = {outcome: int(view.totals.get(outcome, 0)) for outcome in COUNTED}
+    return NodeFigures(node_id=view.id, first_seen_at=view.first_seen_at, connects=view.connects, totals=totals)
 
 
 def check_growth(earlier: Sequence[NodeFigures], later: Sequence[NodeFigures]) -> list[str]:

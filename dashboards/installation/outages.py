@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from dashboards.chaos.plan import AUDIBLE, FaultKind
-
-# What makes a process stand still, its handlers with it.
-FREEZING: Final[frozenset[FaultKind]] = frozenset({"node_paused"})
-DEADLY: Final[frozenset[FaultKind]] = frozenset({"node_killed"})
+from dashboards.installation.faults import AUDIBLE, FREEZING, FaultKind
 
 
 @dataclass(slots=True, kw_only=True)

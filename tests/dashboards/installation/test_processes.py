@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.demo.processes import ManagedProcess, ProcessDiedError, ProcessTooSlowError, free_ports
+from dashboards.installation.processes import ManagedProcess, ProcessDiedError, ProcessTooSlowError, free_ports
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"

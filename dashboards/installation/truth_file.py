@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dashboards.demo.checker import BadTruthLineError, TruthLine, parse_truth_line
+from dashboards.installation.truth import BadTruthLineError, TruthLine, parse_truth_line
 
 
 class TruthFile:
