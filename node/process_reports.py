@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import tempfile
 from pathlib import Path
@@ -19,6 +18,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 SOCKET_NAME: Final = "reports.sock"
+
+# Where the state folder's path is too long for a socket: says in which temporary folder it is.
+NOTE_NAME: Final = "reports.folder"
 
 # The kernel's limit for a socket's path (unix(7)), less the zero byte at its end.
 PATH_BYTES_MAX: Final = 107
@@ -57,11 +59,13 @@ class ReportReceiver:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._temporary: Path | None = None
         path = folder.resolve() / SOCKET_NAME
+        self._note = folder / NOTE_NAME
+        self._forget_temporary()
         if len(os.fsencode(path)) > PATH_BYTES_MAX:
-            self._temporary = Path(tempfile.mkdtemp(prefix="moorline-"))
-            path = self._temporary / SOCKET_NAME
+            temporary = Path(tempfile.mkdtemp(prefix="moorline-"))
+            self._note.write_text(str(temporary))
+            path = temporary / SOCKET_NAME
         path.unlink(missing_ok=True)
         self._path = path
         self.address = str(path)
@@ -86,8 +90,15 @@ class ReportReceiver:
         """Close it and leave nothing behind; twice is harmless."""
         self._socket.close()
         self._path.unlink(missing_ok=True)
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
+        self._forget_temporary()
+
+    def _forget_temporary(self) -> None:
+        """Remove the temporary folder that this receiver made, or one that was killed before it could."""
+        with contextlib.suppress(OSError):
+            temporary = Path(self._note.read_text())
+            self._note.unlink()
+            (temporary / SOCKET_NAME).unlink(missing_ok=True)
+            temporary.rmdir()
 
 
 class ReportSender:

@@ -52,6 +52,15 @@ def test_nothing_is_left_behind_however_long_the_folders_path(tmp_path: Path, fo
     assert path.parent.exists() == (folder == "short")
 
 
+def test_the_temporary_folder_of_a_node_that_was_killed_goes_with_the_next(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    killed = ReportReceiver(folder)
+    killed._socket.close()
+    ReportReceiver(folder).close()
+    assert not Path(killed.address).parent.exists()
+
+
 def test_what_a_dead_node_left_is_replaced(tmp_path: Path) -> None:
     dead = ReportReceiver(tmp_path)
     dead._socket.close()
