@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from protocol.codec import check_json
+from protocol.codec import check_json, is_shallow
 from protocol.frames import Outcome, TaskError
 from protocol.limits import DEPTH_MAX, LABEL_CHARACTERS_MAX, MESSAGE_CHARACTERS_MAX, TRACEBACK_CHARACTERS_MAX
 
@@ -40,8 +40,8 @@ def succeeded(value: object, bytes_max: int) -> Conclusion:
             f"the result has {len(text)} bytes, and the hub takes at most {bytes_max}; "
             "put it where its readers can fetch it, and return the address",
         )
-    # A shorter text cannot be nested too deeply, and most are.
-    problem = check_json(text) if len(text) > DEPTH_MAX else None
+    # It is JSON; it may be nested too deeply, if it is long enough for that.
+    problem = None if len(text) <= DEPTH_MAX or is_shallow(value) else check_json(text)
     return failed("bad_result", f"the result is {problem}") if problem else Conclusion("succeeded", text)
 
 

@@ -191,14 +191,35 @@ def check_json(text: bytes | memoryview) -> str | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         return str(error)
-    if len(text) <= 2 * DEPTH_MAX:
-        # Each level takes two brackets.
+    # Each level takes two brackets.
+    if len(text) <= 2 * DEPTH_MAX or is_shallow(value):
         return None
     raw = bytes(text)
     # Brackets within strings are counted too: the exact look is only for the few texts that have many.
     if raw.count(b"[") + raw.count(b"{") > DEPTH_MAX and _depth(value) > DEPTH_MAX:
         return f"nested deeper than {DEPTH_MAX} levels"
     return None
+
+
+def is_shallow(value: object) -> bool:
+    """Tell whether a value has so few parts that its JSON text cannot be nested too deeply; False: look at it.
+
+    Quicker by far than to count the brackets of a large text, and most large texts are large for a few long strings.
+    """
+    parts = [value]
+    for part in parts:
+        if isinstance(part, dict):
+            children = part.values()
+        elif isinstance(part, list | tuple):
+            children = part  # type: ignore[assignment]  # any collection will do
+        elif part is None or isinstance(part, str | int | float):
+            continue
+        else:
+            return False
+        if len(parts) + len(children) > DEPTH_MAX:
+            return False
+        parts.extend(children)
+    return True
 
 
 def _depth(value: object) -> int:

@@ -99,15 +99,14 @@ class TaskDecoder:
         Raises:
             ApiError: too many, or one is not valid; ``where`` names its line.
         """
-        lines = text.count(b"\n") + (not text.endswith(b"\n"))
-        if lines > TASKS_MAX:
-            raise TooManyTasksError(f"the batch has {lines} lines", f"at most {TASKS_MAX} in one request")
-        tasks = []
         # Line by line: the decoder's own way takes several tasks on one line, which no limit on lines would see.
-        for number, line in enumerate(text.split(b"\n"), start=1):
-            if line.strip():
-                tasks.append(self._checked(_decode(line, number), number))
-        return tasks
+        lines = text.split(b"\n", TASKS_MAX + 1)
+        if not lines[-1]:
+            del lines[-1]
+        if len(lines) > TASKS_MAX:
+            count = text.count(b"\n") + (not text.endswith(b"\n"))
+            raise TooManyTasksError(f"the batch has {count} lines", f"at most {TASKS_MAX} in one request")
+        return [self._checked(_decode(line, number), number) for number, line in enumerate(lines, 1) if line.strip()]
 
     def _checked(self, request: TaskRequest, line: int = 0) -> NewTask:
         payload = b"{}" if isinstance(request.payload, UnsetType) else bytes(request.payload)
