@@ -38,6 +38,9 @@ SWEEP_EVERY_S = 0.5
 CLAIM_EVERY_S = 2.0
 SEEN_EVERY_S = 10.0
 
+# How often it is looked who is late: a look at each connection, and what is late is so by seconds.
+LATE_EVERY_S = 1.0
+
 # Ticks are at most half a second apart. A longer gap than this means that the hub itself was stopped.
 STOOD_STILL_S = 5.0
 
@@ -108,6 +111,7 @@ class HubCore:
         self._nodes_inherited = 0
         self._inherited_until_s = 0.0
         self._ticked_s: float | None = None
+        self._late_at_s = 0.0
         self._sweep_at_s = 0.0
         self._claim_at_s = 0.0
         self._seen_at_s = 0.0
@@ -672,7 +676,10 @@ class HubCore:
         self._ticked_s = now_s
         if now_s >= self._inherited_until_s:
             self._nodes_inherited = 0
-        told = self._close_late(now_s)
+        told: list[Effect] = []
+        if now_s >= self._late_at_s:
+            self._late_at_s = now_s + LATE_EVERY_S
+            told += self._close_late(now_s)
         if self._degraded is not None:
             return told
         told += self._release(now_s)

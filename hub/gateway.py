@@ -41,7 +41,8 @@ _library_logger.setLevel(logging.CRITICAL)
 # A handshake is one small request; a peer that needs longer drips on purpose.
 OPEN_WITHIN_S = 10.0
 
-# Pings find dead links; a dead peer is noticed after interval + timeout + close timeout: 45 s, sooner by heartbeats.
+# Pings find dead links: a dead peer is noticed after interval + timeout + close timeout, 45 s. Where heartbeats are so
+# frequent that their absence says it sooner, pings would only double what an idle session costs.
 PING_EVERY_S = 20.0
 PING_TIMEOUT_S = 20.0
 CLOSE_TIMEOUT_S = 5.0
@@ -134,6 +135,7 @@ class Gateway:
         admission: how many may come in per second.
         clock: the time.
         connections_max, connections_per_address_max: bounds.
+        silent_after_s: when a node of which nothing was heard is dropped by whoever is told what it says.
     """
 
     def __init__(
@@ -146,7 +148,9 @@ class Gateway:
         clock: Callable[[], Now],
         connections_max: int,
         connections_per_address_max: int,
+        silent_after_s: float,
     ) -> None:
+        self._pings_every_s = PING_EVERY_S if silent_after_s > PING_EVERY_S + PING_TIMEOUT_S else None
         self._events = events
         self._needs_token = needs_token
         self._check_token = check_token
@@ -197,7 +201,7 @@ class Gateway:
             max_size=MESSAGE_BYTES_MAX,
             max_queue=MESSAGES_QUEUED_MAX,
             open_timeout=OPEN_WITHIN_S,
-            ping_interval=PING_EVERY_S,
+            ping_interval=self._pings_every_s,
             ping_timeout=PING_TIMEOUT_S,
             close_timeout=CLOSE_TIMEOUT_S,
             backlog=BACKLOG,

@@ -32,6 +32,7 @@ from hub.http.application import make_application
 from hub.http.backend import Health
 from hub.http.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
 from hub.http.server import HttpServer
+from hub.leases import SILENT_HEARTBEATS
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
@@ -167,6 +168,7 @@ class HubService:
             clock=self._clock,
             connections_max=settings.connections_max,
             connections_per_address_max=settings.connections_per_address_max,
+            silent_after_s=SILENT_HEARTBEATS * settings.heartbeat_s,
         )
         started = store.HubStarted(hub_id=self.hub_id)
         answer = await self._perform(lambda request: [does.Persist(started, Ticket(request=request))])

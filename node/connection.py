@@ -36,8 +36,9 @@ logger = logging.getLogger(__name__)
 # From the first packet to the end of the handshake: a satellite link and a slow TLS handshake fit.
 OPEN_WITHIN_S: Final = 15.0
 
-# Pings find dead links below the session; heartbeats find the same sooner, and dead hubs as well.
-PING_EVERY_S: Final = 20.0
+# Pings find dead links below the session. Heartbeats find the same sooner, and dead hubs as well, unless a hub wants
+# them very rarely: pings are for those.
+PING_EVERY_S: Final = 60.0
 PING_TIMEOUT_S: Final = 20.0
 CLOSE_WITHIN_S: Final = 5.0
 

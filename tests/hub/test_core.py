@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.core import CLAIM_EVERY_S, REGISTER_WITHIN_S, SEEN_EVERY_S
+from hub.core import CLAIM_EVERY_S, LATE_EVERY_S, REGISTER_WITHIN_S, SEEN_EVERY_S
 from hub.sessions import REMEMBERED_S
 from hub.store.contract import AppendLogs, Cancelled, NodeSeen, NodeView, Record, Revived, Submitted
 from protocol import frames
@@ -180,7 +180,7 @@ def test_a_socket_that_never_registers_is_closed(hub: Hub) -> None:
     connection = hub.connect()
     hub.tick(REGISTER_WITHIN_S)
     assert connection not in hub.closes
-    hub.tick(0.1)
+    hub.tick(LATE_EVERY_S)
     assert hub.closes[connection][0] is CloseCode.TOO_SLOW
 
 

@@ -70,7 +70,12 @@ class Door:
     def __init__(self, **settings: Any) -> None:
         self.recorder = Recorder()
         self.tokens: dict[str, Grant] = {}
-        values: dict[str, Any] = {"connections_max": 100, "connections_per_address_max": 100, "rate": 1000.0} | settings
+        values: dict[str, Any] = {
+            "connections_max": 100,
+            "connections_per_address_max": 100,
+            "silent_after_s": 30.0,
+            "rate": 1000.0,
+        } | settings
         self.gateway = Gateway(
             self.recorder,
             needs_token=lambda: bool(self.tokens),
