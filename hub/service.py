@@ -61,6 +61,9 @@ TOKENS_EVERY_S = 0.5
 # The longest sleep between two ticks.
 TICK_S_MAX = 0.5
 
+# The shortest: a backlog of due tasks must leave room for everything else.
+TICK_S_MIN = 0.005
+
 # API calls that wait for a commit at once; past it callers are told to come back.
 CALLS_MAX = 10_000
 
@@ -278,6 +281,8 @@ class HubService:
     def _committed(self, done: list[tuple[Ticket, object]], committed: Committed) -> None:
         self.events.publish(committed.events, committed.values)
         self._apply(self._core.committed(done, committed.waiting, self._clock()))
+        # A sweep says when the next task is due.
+        self._wake_by()
         if not self._writer.pending:
             self._idle.set()
 
@@ -292,12 +297,13 @@ class HubService:
     def _tick(self) -> None:
         now = self._clock()
         self._apply(self._core.tick(now))
-        # Never sooner than 5 ms: a backlog of due tasks must leave room for everything else.
-        self._tick_after(min(TICK_S_MAX, max(0.005, self._core.wake_at_s() - now.steady_s)))
+        self._tick_after(min(TICK_S_MAX, max(TICK_S_MIN, self._core.wake_at_s() - now.steady_s)))
 
     def _wake_by(self) -> None:
         """Tick sooner if something is due before the next tick."""
-        delay_s = max(0.0, self._core.wake_at_s() - self._clock().steady_s)
+        if self._stopping:
+            return
+        delay_s = max(TICK_S_MIN, self._core.wake_at_s() - self._clock().steady_s)
         if self._tick_timer is not None and self._loop.time() + delay_s < self._tick_at_s:
             self._tick_timer.cancel()
             self._tick_after(delay_s)

@@ -13,9 +13,19 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from hub.errors import SettingsError
+from hub.lifecycle import TaskState
 from hub.service import HubService
 from hub.settings import HubSettings, is_loopback
-from hub.store.contract import Committed, Now, Operation, Store, StoreRefusedError, StoreUnavailableError
+from hub.store.contract import (
+    Committed,
+    NewTask,
+    Now,
+    Operation,
+    Store,
+    StoreRefusedError,
+    StoreUnavailableError,
+    TaskOptions,
+)
 from hub.tokens import create_token, revoke_token
 from protocol import frames
 from protocol.codec import encode, hub_frames_decoder
@@ -137,6 +147,24 @@ def test_submits_that_wake_a_tick_which_is_due_already_are_taken(tmp_path: Path)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(submit_at_once())
+
+
+async def test_a_hub_wakes_up_for_the_task_that_is_due_next(hub: Running) -> None:
+    delays_s = {"first": 0.01, "second": 0.2}
+    await hub.service.submit(
+        [
+            NewTask(task_id=task_id, name="work", options=TaskOptions(delay_s=delay_s))
+            for task_id, delay_s in delays_s.items()
+        ]
+    )
+
+    async def first_is_queued() -> bool:
+        view = await hub.service.read(lambda store: store.task("first"))
+        return view is not None and view.state is TaskState.QUEUED
+
+    await until(first_is_queued)
+    # What made the first one queued has said when the second is due: before the next sweep would come by itself.
+    assert hub.service._tick_at_s - asyncio.get_running_loop().time() < 0.25
 
 
 async def test_stopping_twice_is_harmless_and_so_is_stopping_what_never_started(tmp_path: Path) -> None:
