@@ -27,7 +27,7 @@ from moorline.http_transport import HttpTransport
 from moorline.options import Options, check_identifier
 from moorline.pauses import Pauses
 from moorline.progress_bar import progress_bar
-from moorline.submitting import TASKS_PER_REQUEST, Parcel, Submitter
+from moorline.submitting import TASKS_PER_REQUEST, Parcel, Submitter, parts
 from moorline.task import Task
 from moorline.task_ids import new_task_id
 from moorline.transport import Transport
@@ -150,14 +150,14 @@ class Client:
     async def submit_many(self, task: str, items: Items, /) -> list[TaskHandle[Any]]: ...
 
     async def submit_many(self, task: Task[..., Any] | str, items: Items, /) -> list[TaskHandle[Any]]:
-        """Submit a task for each item, in requests of up to 1,000: far quicker than one by one.
+        """Submit a task for each item, in requests of up to 1,000 or 4 MiB: far quicker than one by one.
 
         An item is a mapping (named arguments), a tuple (positional ones), or anything else (the one argument). Gives
         the handles in the order of the items.
 
         Raises:
-            As `submit` does; ``where`` then names the item, counted from 1. The others of its thousand are refused with
-            it; those of other thousands may have been accepted: a note on the error says how many.
+            As `submit` does; ``where`` then names the item, counted from 1. The others of its request are refused with
+            it; those of other requests may have been accepted: a note on the error says how many.
         """
         await self._open()
         handles: list[TaskHandle[Any]] = []
@@ -165,7 +165,9 @@ class Client:
         try:
             for chunk in _chunks(items, TASKS_PER_REQUEST):
                 made, lines = self._lines(task, chunk, len(handles))
-                parcels.append(await self._submitter.post(made, lines))
+                for part in parts(lines):
+                    # One by one: those before one that raises are known, and awaited below.
+                    parcels.append(await self._submitter.post(made[part], lines[part]))  # noqa: PERF401
                 handles += made
                 # Let what is ready leave, and outcomes come in, before the next thousand is made.
                 await asyncio.sleep(0)

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from pathlib import Path
 from time import time
 from typing import Final
@@ -27,6 +28,10 @@ CONNECTIONS_MAX: Final = 64
 
 # What aiohttp reads ahead of a slow reader before it stops reading the socket.
 READ_AHEAD_BYTES: Final = 256 * 1024
+
+# A longer body is written in pieces: the library warns of one that it has to write at once, and where warnings are
+# errors the request would fail.
+WHOLE_BYTES_MAX: Final = 1024 * 1024
 
 
 class HttpTransport:
@@ -64,11 +69,12 @@ class HttpTransport:
     ) -> Answer:
         """See `Transport.request`."""
         headers = {} if body is None else {"Content-Type": content_type}
+        data = BytesIO(body) if body is not None and len(body) > WHOLE_BYTES_MAX else body
         try:
             async with (
                 asyncio.timeout(timeout_s),
                 self._opened().request(
-                    method, self._url(path), params=query, data=body, headers=headers, allow_redirects=False
+                    method, self._url(path), params=query, data=data, headers=headers, allow_redirects=False
                 ) as response,
             ):
                 return Answer(

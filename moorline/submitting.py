@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from moorline.api import Accepted, Api
@@ -29,6 +29,18 @@ REQUESTS_MAX: Final = 4
 PENDING_BYTES_MAX: Final = 32 * 1024 * 1024
 # What a submit takes beside its lines, so that a million small ones are bounded too.
 PARCEL_BYTES: Final = 1024
+
+
+def parts(lines: Sequence[bytes]) -> Iterator[slice]:
+    """Cut lines, in order, into parts of at most `BYTES_PER_REQUEST`; a line that is longer is a part of its own."""
+    start, size_bytes = 0, 0
+    for place, line in enumerate(lines):
+        if size_bytes + len(line) > BYTES_PER_REQUEST and place > start:
+            yield slice(start, place)
+            start, size_bytes = place, 0
+        size_bytes += len(line)
+    if start < len(lines):
+        yield slice(start, len(lines))
 
 
 class Room:

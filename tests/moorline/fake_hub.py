@@ -249,10 +249,12 @@ class FakeHub:
             await response.write(b'event: reset\nid: %d\ndata: {"id":%d}\n\n' % (position, position))
         async with self._counted():
             while not self._closing.is_set():
-                for event in self.events[position:]:
+                news = self.events[position:]
+                # Counted before they are written: meanwhile there may be more.
+                position += len(news)
+                for event in news:
                     if _is_meant(event, request.query):
                         await response.write(b"id: %d\ndata: %b\n\n" % (event["id"], orjson.dumps(event)))
-                position = len(self.events)
                 await self._wait_for_more_than(position)
         return response
 

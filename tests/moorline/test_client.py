@@ -182,6 +182,14 @@ async def test_many_are_submitted_in_thousands_and_keep_their_order(client: Clie
     assert [result["a"] for result in results] == list(range(2500))
 
 
+async def test_many_large_ones_are_submitted_in_requests_that_a_hub_takes(client: Client, fake_hub: FakeHub) -> None:
+    # 25 MB in all; a hub takes 16 MiB in one request.
+    handles = await client.submit_many(echo, ["x" * 100_000 for _ in range(250)])
+    assert sum(fake_hub.batches) == 250
+    assert max(fake_hub.batches) <= 42
+    assert len({(await handle.result())["value"] for handle in handles}) == 1
+
+
 async def test_items_are_mappings_tuples_or_single_arguments(client: Client) -> None:
     items: list[Any] = [{"value": 1}, (2,), 3, [4]]
     handles = await client.submit_many(echo, items)

@@ -26,7 +26,7 @@ class Server:
         self._stopping = asyncio.Event()
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
-        app = web.Application()
+        app = web.Application(client_max_size=8 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -80,6 +80,14 @@ async def test_requests_carry_token_path_query_and_body(server: Server) -> None:
     assert seen.path_qs == "/behind/a/proxy/v1/tasks?id=a,b"
     assert seen.headers["Authorization"] == "Bearer secret"
     assert seen.content_type == "application/x-ndjson"
+    await transport.close()
+
+
+async def test_a_body_of_megabytes_is_sent_without_a_warning(server: Server) -> None:
+    transport = HttpTransport(server.url)
+    body = b"x" * (4 * 1024 * 1024)
+    answer = await transport.request("POST", "/v1/tasks", body=body, timeout_s=30)
+    assert answer.body == b"POST " + body
     await transport.close()
 
 

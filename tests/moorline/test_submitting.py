@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from moorline import submitting
 from moorline.submitting import Room
 
 
@@ -77,3 +78,10 @@ async def test_room_that_comes_free_after_a_cancel_goes_to_the_next_taker() -> N
     assert await second == 10
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+def test_lines_are_cut_where_a_request_would_be_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitting, "BYTES_PER_REQUEST", 10)
+    lines = [b"four", b"four", b"four", b"more than ten", b"two", b"two"]
+    assert [lines[part] for part in submitting.parts(lines)] == [lines[:2], lines[2:3], lines[3:4], lines[4:]]
+    assert list(submitting.parts([])) == []
