@@ -1,4 +1,5 @@
-# Every target sets up what it needs: all that must be there is `python3` (3.11 or later, with venv) and `make`.
+# Every target sets up what it needs, and says so on stderr: all that must be there is `python3` (3.11 or later, with
+# venv) and `make`.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -7,11 +8,12 @@ STAMP := $(VENV)/.installed
 .DEFAULT_GOAL := help
 
 $(STAMP): pyproject.toml setup.py
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,examples]'
-	touch $(STAMP)
+	@echo "making $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,examples]' >&2
+	@touch $(STAMP)
 
-.PHONY: help setup demo test check format coverage bench soak storm simulate clean
+.PHONY: help setup demo test check format coverage bench bench-peers soak storm simulate clean
 
 help:  ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +36,11 @@ format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## Print one JSON object of measurements
-	@$(BIN)/python -m benchmarks.throughput
+bench: $(STAMP)  ## Measure every claim: a table on stderr, one JSON object on stdout; three minutes
+	@$(BIN)/python -m benchmarks
+
+bench-peers: $(STAMP)  ## Measure other systems beside Moorline, on this machine
+	@$(BIN)/python -m benchmarks.peers
 
 soak: $(STAMP)  ## Run the long tests of what must be survived: minutes each
 	$(BIN)/python -m pytest -m soak -s tests/faults

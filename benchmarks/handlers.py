@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from moorline import task
 
 
@@ -14,3 +16,9 @@ async def noop(data: str = "") -> None:
 async def echo(data: str = "") -> str:
     """Give back what came."""
     return data
+
+
+@task
+async def started_at() -> float:
+    """Give the time at which this began, in seconds since 1970."""
+    return time.time()

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import click
 import orjson
 
-from benchmarks.installation import ROOT, conditions
+from benchmarks.installation import conditions, working_folder
 from tests.end_to_end.processes import Fleet, fleet_in, until
 
 # Fifty interpreters start on two cores, and others use the machine too.
@@ -47,7 +45,7 @@ def restart(fleet: Fleet, down_s: float) -> tuple[float, float]:
 
 def measure(nodes: int, restarts: int, down_s: float) -> dict[str, Any]:
     """Start a fleet, restart its hub again and again; give every figure and the medians."""
-    with tempfile.TemporaryDirectory(prefix=".bench-", dir=ROOT) as folder, fleet_in(Path(folder)) as fleet:
+    with working_folder() as folder, fleet_in(folder) as fleet:
         fleet.hub.start()
         for number in range(nodes):
             fleet.add_node(f"n{number:03}")

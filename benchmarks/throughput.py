@@ -1,97 +1,81 @@
-"""Claim: tasks per second in bulk, and the time from submit to result one at a time; every task durable.
+"""Claim: tasks per second in bulk, every one durable, and what a task costs each process.
 
 One hub, one node, one client, each a process of its own. ``python -m benchmarks.throughput`` prints one JSON object.
+What it is held against are its peers, measured beside it (`benchmarks.peers`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import statistics
-import sys
 import time
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import click
-import orjson
-
+from benchmarks.claim import Claim
+from benchmarks.clients import with_client
 from benchmarks.handlers import noop
-from benchmarks.installation import conditions, installation
+from benchmarks.installation import ONE_OF_EACH, Installation, afterwards, conditions, installation
+from benchmarks.settings import command, setting
 from moorline import Client
 
-SLOTS = 1000
 PAYLOAD_BYTES = 100
 # {"data":"…"} has 11 bytes around its text.
 DATA = "x" * (PAYLOAD_BYTES - 11)
 
+# Connections and caches of three processes are warm after so many.
+WARM_UP_TASKS = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What is measured."""
+
+    tasks: int = setting(20_000, "No-op tasks in each round.")
+    rounds: int = setting(3, "Rounds; the median counts.")
+    slots: int = setting(1000, "Slots of the node.")
+    durability: str = setting("full", "Durability of the hub: full or normal.")
+
 
 async def bulk(client: Client, tasks: int) -> float:
     """Submit ``tasks`` no-ops at once and wait for every outcome; give tasks per second."""
-    begun = time.perf_counter()
+    begun_s = time.perf_counter()
     handles = await client.submit_many(noop, ({"data": DATA} for _ in range(tasks)))
     async for handle in client.as_completed(handles):
         await handle.result()
-    return tasks / (time.perf_counter() - begun)
+    return tasks / (time.perf_counter() - begun_s)
 
 
-async def one_at_a_time(client: Client, tasks: int) -> list[float]:
-    """Submit a task, wait for its result, and again; give each time in ms."""
-    times = []
-    for _ in range(tasks):
-        begun = time.perf_counter()
-        handle = await client.submit(noop, data=DATA)
-        await handle.result()
-        times.append((time.perf_counter() - begun) * 1000)
-    return times
+def measure(settings: Settings) -> Claim:
+    """Measure rounds of bulk after a warm-up."""
+    before = conditions()
+    with installation(slots=settings.slots, durability=settings.durability) as whole:
+        figures = with_client(whole.hub.url, lambda client: _figures(client, whole, settings))
+    return Claim(
+        claim="tasks per second in bulk, each one durable",
+        figures=figures,
+        settings={**ONE_OF_EACH, "payload_bytes": PAYLOAD_BYTES, **asdict(settings)},
+        conditions=afterwards(before),
+    )
 
 
-async def measure(url: str, tasks: int, rounds: int) -> dict[str, Any]:
-    """Measure both after a warm-up."""
-    async with Client(url) as client:
-        await bulk(client, min(tasks, 2000))
-        await one_at_a_time(client, 50)
-        rates = [await bulk(client, tasks) for _ in range(rounds)]
-        times = sorted(await one_at_a_time(client, 1000 if tasks >= 20_000 else 50))
+async def _figures(client: Client, whole: Installation, settings: Settings) -> dict[str, Any]:
+    await bulk(client, min(settings.tasks, WARM_UP_TASKS))
+    before_s = _cpu_s(whole)
+    rates = [await bulk(client, settings.tasks) for _ in range(settings.rounds)]
+    used_s = {name: after_s - before_s[name] for name, after_s in _cpu_s(whole).items()}
+    tasks = settings.tasks * settings.rounds
     return {
         "tasks_per_s": round(statistics.median(rates)),
         "tasks_per_s_rounds": [round(rate) for rate in rates],
-        "rtt_ms": {
-            "p50": round(times[len(times) // 2], 2),
-            "p99": round(times[int(len(times) * 0.99)], 2),
-            "n": len(times),
-        },
+        "cpu_us_per_task": {name: round(cpu_s / tasks * 1e6, 1) for name, cpu_s in used_s.items()},
     }
 
 
-@click.command()
-@click.option("--tasks", default=20_000, show_default=True, help="No-op tasks in each round.")
-@click.option("--rounds", default=3, show_default=True, help="Rounds of the bulk measurement; the median counts.")
-@click.option("--slots", default=SLOTS, show_default=True, help="Slots of the node.")
-@click.option("--durability", type=click.Choice(["full", "normal"]), default="full", show_default=True)
-def main(tasks: int, rounds: int, slots: int, durability: str) -> None:
-    """Print one JSON object with the figures and the settings."""
-    settings = {
-        "tasks": tasks,
-        "payload_bytes": PAYLOAD_BYTES,
-        "hubs": 1,
-        "nodes": 1,
-        "slots": slots,
-        "clients": 1,
-        "durability": durability,
-    }
-    before = conditions()
-    with installation(slots=slots, durability=durability) as url:
-        figures = _run(measure(url, tasks, rounds))
-    sys.stdout.buffer.write(orjson.dumps({**figures, "settings": settings, **before}) + b"\n")
+def _cpu_s(whole: Installation) -> dict[str, float]:
+    return {**whole.cpu_s(), "client": time.process_time()}
 
 
-def _run(coroutine: Any) -> Any:
-    with contextlib.suppress(ImportError):
-        import uvloop  # noqa: PLC0415  # where it installs
-
-        return uvloop.run(coroutine)
-    return asyncio.run(coroutine)
-
+main = command(Settings, measure, "Measure tasks per second in bulk.")
 
 if __name__ == "__main__":
     main()
