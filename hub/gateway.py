@@ -13,13 +13,14 @@ import secrets
 import ssl
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from hub import failpoints
 from hub.admission import Admission, retry_after_header_s
@@ -96,7 +97,19 @@ class GatewayEvents(Protocol):
 
 
 class _Socket(ServerConnection):
-    """A WebSocket whose peer has to read what it is answered."""
+    """A WebSocket whose peer has to read what it is answered, and that need not be waited for while it does."""
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether a message may be written at once: the connection is open, and its peer reads."""
+        return self.protocol.state is State.OPEN and not self.paused and not self.transport.is_closing()
+
+    def write(self, message: bytes) -> None:
+        """Write a text message at once. Only while it `takes_more`: what `send` does then, without a task and a time
+        limit for it.
+        """
+        self.protocol.send_text(message)
+        self.send_data()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; drop the connection if too many of ours wait."""
@@ -112,16 +125,39 @@ class _Peer:
     closed; ``limit``: of what its writer does at this moment.
     """
 
-    __slots__ = ("close", "close_by_s", "flushing", "grant", "limit", "socket", "waiting")
+    __slots__ = ("close", "close_by_s", "flushing", "grant", "is_woken", "limit", "messages", "socket", "waiting")
 
-    def __init__(self, socket: ServerConnection, grant: NodeGrant | None) -> None:
+    def __init__(self, socket: _Socket, grant: NodeGrant | None) -> None:
         self.socket = socket
         self.grant = grant
         self.waiting: deque[Frame] = deque()
+        self.messages: Iterator[bytes] = iter(())
+        self.is_woken = False
         self.close: tuple[CloseCode, str] | None = None
         self.close_by_s = float("inf")
         self.limit: asyncio.Timeout | None = None
         self.flushing: asyncio.Task[None] | None = None
+
+    def next_message(self) -> bytes | None:
+        """Give the next message to send, with as many of the frames that wait as go into one; None if none waits."""
+        message = next(self.messages, None)
+        if message is None and self.waiting:
+            frames = list(self.waiting)
+            self.waiting.clear()
+            self.messages = _messages(frames)
+            message = next(self.messages, None)
+        return message
+
+    def forget(self) -> None:
+        """Drop what waits."""
+        self.waiting.clear()
+        self.messages = iter(())
+
+
+def _messages(frames: Sequence[Frame]) -> Iterator[bytes]:
+    failpoints.before_send(frames)
+    yield from encode_messages(frames)
+    failpoints.after_send(frames)
 
 
 class Gateway:
@@ -165,6 +201,8 @@ class Gateway:
         self._last: ConnectionId = 0
         self._server: Server | None = None
         self._stopping = False
+        # One for all connections: it remembers nothing from one message to the next.
+        self._decoder = node_frames_decoder()
         self._instance_id = secrets.token_hex(8)
         self.refusals: Counter[str] = Counter()
         """How many handshakes were refused, by reason."""
@@ -300,6 +338,8 @@ class Gateway:
 
     async def _serve_peer(self, socket: ServerConnection) -> None:
         """Carry one connection from its handshake to its end."""
+        if not isinstance(socket, _Socket):
+            raise TypeError("a connection that the server did not make as it was told")
         self._last += 1
         number = self._last
         grant = self._grants.pop(socket, None)
@@ -319,17 +359,16 @@ class Gateway:
             if not self._addresses[address]:
                 del self._addresses[address]
             peer = self._peers.pop(number)
-            peer.waiting.clear()
+            peer.forget()
             self._events.node_closed(number, reason)
 
     async def _listen(self, number: ConnectionId, socket: ServerConnection) -> str:
         """Take messages until the connection ends; give the reason."""
-        decoder = node_frames_decoder()
         try:
             while True:
                 message = await socket.recv(decode=False)
                 self.messages_received += 1
-                frames = decoder.decode(message)
+                frames = self._decoder.decode(message)
                 if frames:
                     self._events.node_frames(number, frames)
         except ConnectionClosed as closed:
@@ -353,7 +392,7 @@ class Gateway:
         peer.waiting.extend(frames)
         if len(peer.waiting) > FRAMES_WAITING_MAX:
             logger.warning("connection %d does not read: %d frames wait; closing it", number, len(peer.waiting))
-            peer.waiting.clear()
+            peer.forget()
             self.close(number, CloseCode.TOO_SLOW, "too slow: it does not read what it is sent")
         self._wake(peer)
 
@@ -376,8 +415,28 @@ class Gateway:
         return len(numbers)
 
     def _wake(self, peer: _Peer) -> None:
-        if peer.flushing is None:
+        """Have what waits written when the loop turns next, with all that is said to this peer until then."""
+        if peer.flushing is not None:
+            return
+        if peer.close is not None:
             peer.flushing = asyncio.get_running_loop().create_task(self._flush(peer))
+        elif not peer.is_woken:
+            peer.is_woken = True
+            asyncio.get_running_loop().call_soon(self._write, peer)
+
+    def _write(self, peer: _Peer) -> None:
+        """Write what waits, grouped; what the peer does not read at once is left to a task."""
+        peer.is_woken = False
+        if peer.flushing is not None:
+            return
+        socket = peer.socket
+        while socket.takes_more:
+            message = peer.next_message()
+            if message is None:
+                return
+            socket.write(message)
+            self.messages_sent += 1
+        peer.flushing = asyncio.get_running_loop().create_task(self._flush(peer))
 
     async def _flush(self, peer: _Peer) -> None:
         """Send what waits, grouped, until nothing does; then close if that was asked for."""
@@ -385,26 +444,21 @@ class Gateway:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(None) as peer.limit:
-                while peer.waiting:
-                    frames = list(peer.waiting)
-                    peer.waiting.clear()
-                    failpoints.before_send(frames)
-                    for message in encode_messages(frames):
-                        peer.limit.reschedule(min(loop.time() + SEND_WITHIN_S, peer.close_by_s))
-                        await socket.send(message, text=True)
-                        self.messages_sent += 1
-                    failpoints.after_send(frames)
+                while (message := peer.next_message()) is not None:
+                    peer.limit.reschedule(min(loop.time() + SEND_WITHIN_S, peer.close_by_s))
+                    await socket.send(message, text=True)
+                    self.messages_sent += 1
                 if peer.close is not None:
                     peer.limit.reschedule(peer.close_by_s)
                     await socket.close(*peer.close)
         except ConnectionClosed:
-            peer.waiting.clear()
+            peer.forget()
         except ConnectionResetError:
-            peer.waiting.clear()
+            peer.forget()
             socket.transport.abort()
         except TimeoutError:
             logger.warning("a message to %s did not leave in time; dropping the connection", _address_of(socket))
-            peer.waiting.clear()
+            peer.forget()
             socket.transport.abort()
         finally:
             peer.flushing = peer.limit = None

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +23,7 @@ from websockets.exceptions import (
     InvalidStatus,
     ProxyError,
 )
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from node import failpoints
@@ -58,15 +59,32 @@ CLOSE_REASON_BYTES_MAX: Final = 123
 BODY_CHARACTERS_MAX: Final = 200
 
 
-class Connection:
-    """A connection that is open, with a writer of its own."""
+class _Socket(ClientConnection):
+    """A WebSocket that need not be waited for while its peer reads."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    @property
+    def takes_more(self) -> bool:
+        """Whether a message may be written at once: the connection is open, and the hub reads."""
+        return self.protocol.state is State.OPEN and not self.paused and not self.transport.is_closing()
+
+    def write(self, message: bytes) -> None:
+        """Write a text message at once. Only while it `takes_more`: what `send` does then, without a time limit."""
+        self.protocol.send_text(message)
+        self.send_data()
+
+
+class Connection:
+    """A connection that is open, with a writer of its own for what the hub does not read at once."""
+
+    def __init__(self, socket: _Socket) -> None:
         self._socket = socket
         self._decoder = hub_frames_decoder()
         self._waiting: deque[NodeFrame] = deque()
-        self._has_news = asyncio.Event()
-        self._writer = asyncio.get_running_loop().create_task(self._write(), name="connection-writer")
+        self._messages: Iterator[bytes] = iter(())
+        self._is_woken = False
+        self._has_more = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._writer = self._loop.create_task(self._write_on(), name="connection-writer")
 
     @property
     def is_congested(self) -> bool:
@@ -82,7 +100,9 @@ class Connection:
     def send(self, frames: Sequence[NodeFrame]) -> None:
         """Queue frames, in order. Returning proves nothing: only the hub's answer does."""
         self._waiting.extend(frames)
-        self._has_news.set()
+        if not self._is_woken and not self._has_more.is_set():
+            self._is_woken = True
+            self._loop.call_soon(self._write)
 
     async def receive(self) -> list[HubFrame]:
         """Give the frames of the next message. Cancelling it loses nothing.
@@ -104,19 +124,39 @@ class Connection:
             await self._writer
         await self._socket.close(code, reason.encode()[:CLOSE_REASON_BYTES_MAX].decode("utf-8", "ignore"))
 
-    async def _write(self) -> None:
-        """Send what waits, until the connection ends."""
+    def _next_message(self) -> bytes | None:
+        """Give the next message to send, with as many of the frames that wait as go into one; None if none waits."""
+        message = next(self._messages, None)
+        if message is None and self._waiting:
+            frames = list(self._waiting)
+            self._waiting.clear()
+            self._messages = _messages(frames)
+            message = next(self._messages, None)
+        return message
+
+    def _write(self) -> None:
+        """Write what waits, grouped, as far as the hub reads it; the rest is the writer's."""
+        self._is_woken = False
+        try:
+            while self._socket.takes_more:
+                message = self._next_message()
+                if message is None:
+                    return
+                self._socket.write(message)
+        except Exception:
+            self._give_up()
+        else:
+            self._has_more.set()
+
+    async def _write_on(self) -> None:
+        """Send what could not be written at once, until the connection ends."""
         try:
             while True:
-                await self._has_news.wait()
-                self._has_news.clear()
-                frames = list(self._waiting)
-                self._waiting.clear()
-                failpoints.before_send(frames)
-                for message in encode_messages(frames):
+                await self._has_more.wait()
+                while (message := self._next_message()) is not None:
                     async with asyncio.timeout(SEND_WITHIN_S):
                         await self._socket.send(message, text=True)
-                failpoints.after_send(frames)
+                self._has_more.clear()
         except ConnectionClosed:
             # Whoever receives hears of it too.
             pass
@@ -126,9 +166,18 @@ class Connection:
         except ConnectionResetError:
             self._socket.transport.abort()
         except Exception:
-            # Without a writer a connection is of no use; the next one begins with all that is still to be said.
-            logger.exception("a frame could not be sent, which is a bug in Moorline; the connection is dropped")
-            self._socket.transport.abort()
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Drop a connection that cannot be written to: the next one begins with all that is still to be said."""
+        logger.exception("a frame could not be sent, which is a bug in Moorline; the connection is dropped")
+        self._socket.transport.abort()
+
+
+def _messages(frames: Sequence[NodeFrame]) -> Iterator[bytes]:
+    failpoints.before_send(frames)
+    yield from encode_messages(frames)
+    failpoints.after_send(frames)
 
 
 class _Dial(connect):
@@ -187,6 +236,7 @@ class Dialer:
                 additional_headers=self._headers,
                 user_agent_header=self._user_agent,
                 compression=None,
+                create_connection=_Socket,
                 proxy=self._proxy,
                 max_size=MESSAGE_BYTES_MAX,
                 max_queue=MESSAGES_QUEUED_MAX,
@@ -201,6 +251,8 @@ class Dialer:
         if socket.subprotocol != SUBPROTOCOL:
             await socket.close()
             raise DialError(NOT_A_HUB, "check the address and the port")
+        if not isinstance(socket, _Socket):
+            raise TypeError("a connection that the library did not make as it was told")
         return Connection(socket)
 
 
