@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from node.backing_off import BackingOff
-from node.connection import OPEN_WITHIN_S
+from node.connection import OPEN_WITHIN_S, PING_EVERY_S, PING_TIMEOUT_S
 from protocol.codec import encode, hub_frames_decoder
 from protocol.frames import Heartbeat, HeartbeatAck, Inventory, Register, Registered
 from protocol.limits import MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL
@@ -77,8 +77,8 @@ class IdleNode:
             proxy=None,
             max_size=MESSAGE_BYTES_MAX,
             open_timeout=None,
-            # Heartbeats find a dead hub; the hub's own pings are answered.
-            ping_interval=None,
+            ping_interval=PING_EVERY_S,
+            ping_timeout=PING_TIMEOUT_S,
         )
 
     async def stay(self) -> float:

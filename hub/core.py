@@ -39,7 +39,7 @@ CLAIM_EVERY_S = 2.0
 SEEN_EVERY_S = 10.0
 
 # How often it is looked who is late: a look at each connection, and what is late is so by seconds.
-LATE_EVERY_S = 1.0
+LATE_EVERY_S = 2.0
 
 # Ticks are at most half a second apart. A longer gap than this means that the hub itself was stopped.
 STOOD_STILL_S = 5.0
@@ -601,9 +601,9 @@ class HubCore:
             wanted = Counter(class_of(task.name, task.options) for task in tasks)
             for task_class, count in wanted.items():
                 offers += self._pool.take(task_class, count)
-        delays = [task.options.delay_s for task in tasks if task.options.delay_s]
-        if delays:
-            self._sweep_at_s = min(self._sweep_at_s, now.steady_s + min(delays))
+        waits_s = [_wait_s(task, now) for task in tasks if task.options.delay_s or task.options.not_before is not None]
+        if waits_s:
+            self._sweep_at_s = min(self._sweep_at_s, now.steady_s + max(0.0, min(waits_s)))
         operation = store.Submit(tasks=tasks, offers=offers)
         return [does.Persist(operation, Ticket(aside=self._aside(offers), request=request))]
 
@@ -731,7 +731,7 @@ class HubCore:
 
     def _release(self, now_s: float) -> list[Effect]:
         settings = self._settings
-        suspicious = self._absences.is_suspicious(
+        suspicious = len(self._absences) > 0 and self._absences.is_suspicious(
             self.sessions_live, settings.heartbeat_s, settings.gone_after_s, now_s
         )
         told: list[Effect] = []
@@ -832,6 +832,12 @@ class HubCore:
         if isinstance(ticket, does.RegisterTicket):
             told += self._refuse(ticket.connection, "internal", "the hub could not register this node", 30.0)
         return told
+
+
+def _wait_s(task: NewTask, now: Now) -> float:
+    """Give how long a task is to wait: of its two waits the one that ends later."""
+    options = task.options
+    return max(options.delay_s, 0.0 if options.not_before is None else options.not_before - now.wall_s)
 
 
 def _is_overtaken(session: Session | None, connection: ConnectionId) -> bool:

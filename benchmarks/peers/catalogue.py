@@ -29,7 +29,7 @@ MOORLINE: Final = Peer(
     on_submit="task (SQLite commit, fsync)",
     on_result="outcome (SQLite commit, fsync)",
     source="docs/explanation/guarantees.md",
-    settings="1,000 slots, `--durability full`; `submit_many`, `as_completed`",
+    settings="4,096 slots, `--durability full`; `map` with 8,192 under way",
 )
 
 PEERS: Final[tuple[Peer, ...]] = (

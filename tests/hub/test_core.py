@@ -315,10 +315,12 @@ def test_what_another_writer_queued_is_claimed_in_time(hub: Hub) -> None:
     assert hub.pushed(node) == [("t", 1)]
 
 
-def test_a_delayed_task_wakes_the_hub_when_it_is_due(hub: Hub) -> None:
+@pytest.mark.parametrize("clock", ["steady", "wall"])
+def test_a_delayed_task_wakes_the_hub_when_it_is_due(hub: Hub, clock: str) -> None:
     node = hub.register()
     hub.tick()
-    hub.submit("t", delay_s=0.25)
+    when = {"delay_s": 0.25} if clock == "steady" else {"not_before": hub.now.wall_s + 0.25}
+    hub.submit("t", **when)
     assert hub.core.wake_at_s() <= hub.now_s + 0.25
     hub.tick(0.25)
     assert hub.pushed(node) == [("t", 1)]

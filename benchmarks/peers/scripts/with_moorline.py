@@ -15,7 +15,8 @@ import uvloop
 from moorline import Client, task
 
 DATA = "x" * 89
-SLOTS = "1000"
+SLOTS = "4096"
+WINDOW = 8192
 PATIENCE_S = 120
 
 
@@ -25,10 +26,9 @@ async def noop(data: str) -> None:
 
 
 async def bulk(client, tasks):
-    """Submit all in one call; wait for every result."""
-    handles = await client.submit_many(noop, ({"data": DATA} for _ in range(tasks)))
-    async for handle in client.as_completed(handles):
-        await handle.result()
+    """Have all done, with a bounded number under way; wait for every result."""
+    async for _ in client.map(noop, ({"data": DATA} for _ in range(tasks)), window=WINDOW):
+        pass
 
 
 async def single(client):
