@@ -506,7 +506,7 @@ def test_a_silent_session_is_closed_after_three_heartbeats(hub: Hub) -> None:
     node = hub.register()
     hub.tick(30)
     assert node not in hub.closes
-    hub.tick(1)
+    hub.tick(LATE_EVERY_S)
     assert hub.closes[node][0] is CloseCode.TOO_SLOW
     view = hub.store.node("n")
     assert view is not None
@@ -547,7 +547,7 @@ def test_who_was_heard_of_is_stored_now_and_then(hub: Hub) -> None:
 def test_a_session_that_stays_away_is_forgotten(hub: Hub) -> None:
     node = hub.register()
     hub.drop(node)
-    hub.tick(601)
+    hub.tick(600 + LATE_EVERY_S)
     again = hub.connect()
     hub.say(again, Resume(session_id="s1", instance_id="i", inventory=Inventory()))
     assert hub.frames(again, frames.UnknownSession)
