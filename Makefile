@@ -53,4 +53,4 @@ simulate: $(STAMP)  ## Run SEEDS seeds of the simulation; the first that breaks 
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) .moorline .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) .moorline .mypy_cache .ruff_cache .pytest_cache .hypothesis .bench .coverage .coverage.*
