@@ -430,12 +430,16 @@ class Gateway:
         if peer.flushing is not None:
             return
         socket = peer.socket
-        while socket.takes_more:
-            message = peer.next_message()
-            if message is None:
-                return
-            socket.write(message)
-            self.messages_sent += 1
+        try:
+            while socket.takes_more:
+                message = peer.next_message()
+                if message is None:
+                    return
+                socket.write(message)
+                self.messages_sent += 1
+        except Exception as error:
+            _give_up(peer, error)
+            return
         peer.flushing = asyncio.get_running_loop().create_task(self._flush(peer))
 
     async def _flush(self, peer: _Peer) -> None:
@@ -453,17 +457,24 @@ class Gateway:
                     await socket.close(*peer.close)
         except ConnectionClosed:
             peer.forget()
-        except ConnectionResetError:
-            peer.forget()
-            socket.transport.abort()
         except TimeoutError:
             logger.warning("a message to %s did not leave in time; dropping the connection", _address_of(socket))
             peer.forget()
             socket.transport.abort()
+        except Exception as error:
+            _give_up(peer, error)
         finally:
             peer.flushing = peer.limit = None
             if peer.waiting:
                 self._wake(peer)
+
+
+def _give_up(peer: _Peer, error: Exception) -> None:
+    """Drop a connection on which something could not be said: the next one begins with all that is still to be said."""
+    if not isinstance(error, ConnectionResetError):
+        logger.error("a frame to %s could not be sent; dropping it", _address_of(peer.socket), exc_info=error)
+    peer.forget()
+    peer.socket.transport.abort()
 
 
 _Refusal = tuple[http.HTTPStatus, str, str, dict[str, str]]

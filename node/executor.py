@@ -264,11 +264,10 @@ class Executor:
         run.begin()
         self._truth.note(run.key, "start")
         try:
-            value = run.handler.function(**arguments)
+            # Within: whatever a value does when it is looked at, this thread must live to tell.
+            conclusion = succeeded(run.handler.function(**arguments), self.result_bytes_max)
         except BaseException as error:
             conclusion = raised(error, __file__)
-        else:
-            conclusion = succeeded(value, self.result_bytes_max)
         finally:
             self._truth.note(run.key, "end")
         timeout_s = run.task.timeout_s

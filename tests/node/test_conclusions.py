@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 
 from node.conclusions import clean, failed, raised, succeeded, timed_out
 from protocol.codec import encode, node_frames_decoder
 from protocol.frames import Result, TaskError
-from protocol.limits import MESSAGE_CHARACTERS_MAX, TRACEBACK_CHARACTERS_MAX
+from protocol.limits import DEPTH_MAX, MESSAGE_CHARACTERS_MAX, TRACEBACK_CHARACTERS_MAX
 
 
 def nested(depth: int) -> object:
@@ -42,6 +44,22 @@ def test_what_is_not_json_is_a_bad_result(value: object) -> None:
     error = check_fits_the_wire(conclusion.error)
     assert error.kind == "bad_result"
     assert not error.retryable
+
+
+class OwnValues(dict[str, object]):
+    """As the dicts of web frameworks that hold several values for a name."""
+
+    def values(self) -> Iterator[object]:  # type: ignore[override]
+        yield from ()
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_a_dict_of_a_kind_of_its_own_is_taken_as_it_is_written() -> None:
+    text = "x" * 2 * DEPTH_MAX
+    assert succeeded(OwnValues(a=text), 10**6).value == orjson.dumps({"a": text})
+    assert succeeded(OwnValues(a=nested(DEPTH_MAX)), 10**6).outcome == "failed"
 
 
 def test_a_result_may_be_as_large_as_the_hub_takes_and_no_larger() -> None:
