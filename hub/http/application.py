@@ -28,7 +28,7 @@ from hub.http.errors import (
     TooManyConnectionsError,
 )
 from hub.http.openapi import ALL_ROUTES
-from hub.http.routes import Route
+from hub.http.route import Route
 from hub.http.security import TOKEN_ID
 from hub.settings import HubSettings
 from hub.store.contract import StoreUnavailableError

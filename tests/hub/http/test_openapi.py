@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hub.http.openapi import ALL_ROUTES, document
-from hub.http.routes import errors_of
+from hub.http.route import errors_of
 from tests.hub.http.hub_under_test import HubUnderTest
 
 DOCUMENT = document(ALL_ROUTES)

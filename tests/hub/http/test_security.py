@@ -9,7 +9,7 @@ import pytest
 
 from hub import events
 from hub.http.openapi import ALL_ROUTES
-from hub.http.routes import Route
+from hub.http.route import Route
 from hub.http.security import is_same_site, names_this_machine
 from hub.store.contract import TokenRow
 from hub.tokens import digest_of

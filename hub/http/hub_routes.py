@@ -1,0 +1,62 @@
+"""The routes about the hub itself: counts, events, health."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hub.http import event_stream, health, views
+from hub.http.queries import EVENT_LIST
+from hub.http.route import Answer, Route
+
+HUB_ROUTES: Final[tuple[Route, ...]] = (
+    Route(
+        method="GET",
+        path="/v1/stats",
+        role="read",
+        handler=health.stats,
+        name="getStats",
+        summary="Count tasks, nodes and sessions",
+        tag="hub",
+        answers={200: Answer(about="The counts.", kinds=(views.StatsAnswer,))},
+    ),
+    Route(
+        method="GET",
+        path="/v1/events",
+        role="read",
+        handler=event_stream.stream_events,
+        name="streamEvents",
+        summary="Follow events as they are committed; resume behind any that is kept",
+        tag="hub",
+        query=EVENT_LIST,
+        answers={
+            200: Answer(
+                about="Server-sent events. First `hello`; `reset` where events were asked for that are not kept any "
+                "more; `end` before the hub ends the stream. All others have the shape of EventObject as `data`.",
+                media="text/event-stream",
+            )
+        },
+    ),
+    Route(
+        method="GET",
+        path="/livez",
+        role=None,
+        handler=health.livez,
+        name="getLiveness",
+        summary="Tell whether the hub's event loop turns",
+        tag="hub",
+        answers={200: Answer(about="It does.", kinds=(views.Readiness,))},
+    ),
+    Route(
+        method="GET",
+        path="/readyz",
+        role=None,
+        handler=health.readyz,
+        name="getReadiness",
+        summary="Tell whether the hub can serve",
+        tag="hub",
+        answers={
+            200: Answer(about="It can.", kinds=(views.Readiness,)),
+            503: Answer(about="It cannot, for these reasons.", kinds=(views.Readiness,)),
+        },
+    ),
+)
