@@ -126,6 +126,11 @@ class HubCore:
         return self._degraded
 
     @property
+    def suspicious(self) -> bool:
+        """Whether so many nodes are silent at once that the fault may be here."""
+        return self._suspicious
+
+    @property
     def sessions_live(self) -> int:
         """How many sessions have a connection and are reconciled."""
         return sum(1 for session in self._sessions.values() if session.is_ready)

@@ -39,6 +39,9 @@ SUBSCRIPTIONS_MAX: Final = 1_000
 # Callers that wait for one task each. A waiting request holds some 20 KiB.
 WATCHES_MAX: Final = 5_000
 
+PULSE: Final = "hub.pulse"
+"""A kind that only those get who name it: it comes every second, and tells nothing that happened."""
+
 _FINAL_KINDS: Final = frozenset(f"task.{state}" for state in FINAL)
 
 _encode = msgspec.json.Encoder().encode
@@ -304,6 +307,8 @@ class _Index:
         self._all: tuple[Subscription, ...] = ()
         self._by_origin: dict[str, tuple[Subscription, ...]] = {}
         self._by_task: dict[str, tuple[Subscription, ...]] = {}
+        self.pulsed: tuple[Subscription, ...] = ()
+        """Those who want the pulse, whatever else they want."""
         self._count = 0
 
     def __bool__(self) -> bool:
@@ -312,6 +317,8 @@ class _Index:
     def add(self, subscription: Subscription) -> None:
         self._count += 1
         wanted = subscription.wanted
+        if wanted.kinds and wanted.wants_kind(PULSE):
+            self.pulsed = (*self.pulsed, subscription)
         if wanted.task:
             self._by_task[wanted.task] = (*self._by_task.get(wanted.task, ()), subscription)
         elif wanted.origin:
@@ -322,6 +329,7 @@ class _Index:
     def remove(self, subscription: Subscription) -> None:
         self._count -= 1
         wanted = subscription.wanted
+        self.pulsed = _without(self.pulsed, subscription)
         if wanted.task:
             _discard(self._by_task, wanted.task, subscription)
         elif wanted.origin:
@@ -506,6 +514,16 @@ class EventFeed:
         )
         message = b"data: %b\n\n" % _encode(complete)
         _wake(subscription for subscription in meant if subscription._push(message))
+
+    @property
+    def has_pulse_listeners(self) -> bool:
+        """Whether anybody follows who wants the pulse."""
+        return bool(self._index.pulsed)
+
+    def pulse(self, data: bytes) -> None:
+        """Hand on a pulse, encoded as JSON. Lossy: who has no room misses one."""
+        message = b"data: %b\n\n" % data
+        _wake(subscription for subscription in self._index.pulsed if subscription._push(message))
 
     # --- ending -------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from hub import effects as does
 from hub import failpoints
 from hub.admission import Admission
@@ -26,13 +28,16 @@ from hub.clock import Clock
 from hub.core import CoreSettings, HubCore
 from hub.effects import ConnectionId, Effect, RequestId, Ticket
 from hub.errors import HubDegradedError, HubStoppingError, SettingsError
-from hub.events import EventFeed
+from hub.events import PULSE, EventFeed
 from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
 from hub.http.backend import Health
 from hub.http.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
 from hub.http.server import HttpServer
+from hub.http.views import PulseObject, stats_answer
 from hub.leases import SILENT_HEARTBEATS
+from hub.meter import Meter
+from hub.pulse import Pulse
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
@@ -47,6 +52,8 @@ from protocol.frames import HubLimits, NodeFrame, Progress
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
 
 # How long an API call waits for its commit. A commit takes a millisecond; past this the disk is stuck, and the caller
 # may repeat the call with the same ids.
@@ -93,6 +100,7 @@ class HubService:
     def __init__(self, settings: HubSettings, *, wrap_store: Callable[[Store], Store] = lambda store: store) -> None:
         self.settings = settings
         self.events = EventFeed()
+        self.meter = Meter()
         self._wrap_store = wrap_store
         self._clock = Clock()
         self._tokens = TokenBook()
@@ -132,6 +140,9 @@ class HubService:
             ends.callback(self.events.close)
             watching = self._loop.create_task(self._watch_tokens(), name="token watch")
             ends.callback(watching.cancel)
+            pulse = Pulse(self.events, self._measure_pulse)
+            pulse.start()
+            ends.callback(pulse.stop)
             self._tick()
             self._ends = ends.pop_all()
 
@@ -280,7 +291,9 @@ class HubService:
 
     def _committed(self, done: list[tuple[Ticket, object]], committed: Committed) -> None:
         self.events.publish(committed.events, committed.values)
-        self._apply(self._core.committed(done, committed.waiting, self._clock()))
+        now = self._clock()
+        self.meter.take(committed, now.steady_s)
+        self._apply(self._core.committed(done, committed.waiting, now))
         # A sweep says when the next task is due.
         self._wake_by()
         if not self._writer.pending:
@@ -444,7 +457,14 @@ class HubService:
             degraded=self._core.degraded,
             stopping=self._stopping,
             sessions=self._core.sessions_live,
+            suspicious=self._core.suspicious,
+            rates=self.meter.rates(self._clock().steady_s),
         )
+
+    async def _measure_pulse(self) -> bytes:
+        counted = await self.read(lambda store: store.stats())
+        wall_s = self._clock().wall_s
+        return _encode(PulseObject(at=wall_s, kind=PULSE, stats=stats_answer(counted, self.health(), wall_s)))
 
 
 def _expect(answer: object, kind: type[T]) -> T:

@@ -141,22 +141,53 @@ class HubView(msgspec.Struct, frozen=True, kw_only=True):
     degraded: str | None = None
 
 
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether all is well: ``level`` is ``ok``, ``degraded`` or ``critical``; ``reasons`` say why, worst first."""
+
+    level: str = "ok"
+    reasons: list[str] = []
+
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened per second over the last ten seconds. ``finished`` counts every final state."""
+
+    submitted: float = 0.0
+    started: float = 0.0
+    succeeded: float = 0.0
+    failed: float = 0.0
+    finished: float = 0.0
+
+
+class AlertCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many alerts fire, and how many of them are critical."""
+
+    firing: int = 0
+    critical: int = 0
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of now (``tasks`` and ``nodes`` by state) and ``totals`` since the store began."""
+    """Counts of now (``tasks`` and ``nodes`` by state) and ``totals`` since the store began. ``oldest_queued_at``: when
+    the task that waits longest was submitted.
+    """
 
     hub: HubView
+    verdict: Verdict = Verdict()
     tasks: dict[str, int] = {}
     nodes: dict[str, int] = {}
     sessions: int = 0
     totals: dict[str, float] = {}
     last_event_id: int = 0
+    oldest_queued_at: float | None = None
+    rates: Rates = Rates()
+    alerts: AlertCounts = AlertCounts()
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened. Fields that do not apply are empty.
 
-    ``id`` is None for what is only live (`task.progress`, `task.log`). Of kind ``reset``: events were missed that the
-    hub no longer keeps; read the state again.
+    ``id`` is None for what is only live (`task.progress`, `task.log`, `hub.pulse`). ``stats`` come with `hub.pulse`,
+    once a second, where this kind was asked for. Of kind ``reset``: events were missed that the hub no longer keeps;
+    read the state again.
     """
 
     kind: str
@@ -176,3 +207,4 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     total: float | None = None
     level: str = ""
     message: str = ""
+    stats: Stats | None = None

@@ -19,11 +19,13 @@ PURE = (
     "hub/effects.py",
     "hub/leases.py",
     "hub/lifecycle.py",
+    "hub/meter.py",
     "hub/reconciliation.py",
     "hub/retry.py",
     "hub/scheduling.py",
     "hub/sessions.py",
     "hub/settlement.py",
+    "hub/verdict.py",
 )
 PURE_PERCENT_MIN = 98
 WHOLE_PERCENT_MIN = 90

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from hub.events import EventFeed
+from hub.meter import Rates
 from hub.sessions import LiveNode
 from hub.store.contract import Broadcasted, Cancelled, NewTask, NodeView, Revived, Store, Submitted
 from protocol.frames import Progress
@@ -15,8 +16,17 @@ from protocol.frames import Progress
 T = TypeVar("T")
 
 
+class AlertCounts(Struct, frozen=True, kw_only=True):
+    """How many alerts fire, and how many of them are critical."""
+
+    firing: int = 0
+    critical: int = 0
+
+
 class Health(Struct, frozen=True, kw_only=True):
-    """How the hub is at this moment. ``degraded`` says why the store takes no commits; None: it takes them."""
+    """How the hub is at this moment. ``degraded`` says why the store takes no commits; None: it takes them.
+    ``suspicious``: so many nodes are silent at once that the hub suspects itself.
+    """
 
     hub_id: str
     version: str
@@ -24,6 +34,9 @@ class Health(Struct, frozen=True, kw_only=True):
     degraded: str | None
     stopping: bool
     sessions: int
+    suspicious: bool = False
+    rates: Rates = Rates()
+    alerts: AlertCounts = AlertCounts()
 
 
 class HubBackend(Protocol):

@@ -22,6 +22,7 @@ from hub.http.errors import ErrorAnswer
 from hub.http.event_stream import Hello, Reset
 from hub.http.route import Answer, Route, errors_of
 from hub.http.routes import ROUTES
+from hub.http.views import PulseObject
 from protocol.limits import IDENTIFIER_PATTERN
 
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -164,7 +165,7 @@ def _reference(kind: type[Struct]) -> dict[str, str]:
 
 
 def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
-    kinds: list[type[Struct]] = [ErrorAnswer, EventObject, Hello, Reset, StreamEnd]
+    kinds: list[type[Struct]] = [ErrorAnswer, EventObject, PulseObject, Hello, Reset, StreamEnd]
     for route in routes:
         kinds += [kind for answer in route.answers.values() for kind in answer.kinds]
         kinds += route.bodies.values()

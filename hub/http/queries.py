@@ -34,6 +34,8 @@ EVENT_ID_MAX: Final = 2**63 - 1
 EVENT_KINDS: Final = (
     *("task", *(f"task.{state}" for state in TaskState), "task.progress", "task.log"),
     *("node", "node.online", "node.draining", "node.unreachable", "node.gone", "node.cordoned", "node.uncordoned"),
+    *("alert", "alert.firing", "alert.resolved"),
+    *("hub", "hub.pulse"),
 )
 
 

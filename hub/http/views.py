@@ -5,10 +5,12 @@ from __future__ import annotations
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hub.events import ErrorObject, error_object
-from hub.http.backend import Health
+from hub.http.backend import AlertCounts, Health
 from hub.lifecycle import TaskState
+from hub.meter import Rates
 from hub.sessions import LiveNode
 from hub.store.contract import Accepted, NodeView, StoredLogs, StoreStats, TaskOptions, TaskView
+from hub.verdict import Verdict, of_hub, verdict
 from protocol.frames import Progress
 
 # --- tasks ----------------------------------------------------------------------------------------------------------
@@ -259,14 +261,29 @@ class HubObject(Struct, frozen=True, kw_only=True):
 
 
 class StatsAnswer(Struct, frozen=True, kw_only=True):
-    """Counts: tasks and nodes by state, live sessions, the nodes' totals added up, the newest event."""
+    """Counts: tasks and nodes by state, live sessions, the nodes' totals added up, the newest event, what happens per
+    second, how many alerts fire, and whether all is well. ``oldest_queued_at``: when the task that waits longest was
+    submitted.
+    """
 
     hub: HubObject
+    verdict: Verdict
     tasks: dict[str, int]
     nodes: dict[str, int]
     sessions: int
     totals: dict[str, float]
     last_event_id: int
+    oldest_queued_at: float | None
+    rates: Rates
+    alerts: AlertCounts
+
+
+class PulseObject(Struct, frozen=True, kw_only=True):
+    """The ``data`` of `hub.pulse`: the counts once a second, for streams that name this kind. Carries no ``id``."""
+
+    at: float
+    kind: str
+    stats: StatsAnswer
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
@@ -285,11 +302,22 @@ def stats_answer(stats: StoreStats, health: Health, wall_s: float) -> StatsAnswe
         uptime_s=max(0.0, wall_s - health.started_at),
         degraded=health.degraded,
     )
+    own = of_hub(
+        health.degraded,
+        stopping=health.stopping,
+        suspicious=health.suspicious,
+        firing=health.alerts.firing,
+        critical=health.alerts.critical,
+    )
     return StatsAnswer(
         hub=hub,
+        verdict=verdict(stats, own, wall_s),
         tasks=stats.tasks,
         nodes=stats.nodes,
         sessions=health.sessions,
         totals=stats.totals,
         last_event_id=stats.last_event_id,
+        oldest_queued_at=stats.oldest_queued_at,
+        rates=health.rates,
+        alerts=health.alerts,
     )

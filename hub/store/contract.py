@@ -520,13 +520,18 @@ class Committed(Struct, frozen=True, kw_only=True):
 
     An answer is an exception where that one operation failed for a reason of its own (a bug); it changed nothing.
     ``values`` are those of tasks that succeeded in it by task id, so that live readers need not ask. ``waiting`` counts
-    the tasks that it put into the queue and did not assign, by class: whoever has free slots claims for them.
+    the tasks that it put into the queue and did not assign, by class: whoever has free slots claims for them. ``waits``
+    are the seconds from submit to assignment of tasks that started for the first time and were not told to wait,
+    ``runs`` the run times of the results that it settled; both ``(task name, seconds)``. ``accepted`` counts new tasks.
     """
 
     answers: list[object]
     events: list[Event]
     values: dict[str, bytes]
     waiting: dict[TaskClass, int]
+    waits: list[tuple[str, float]] = []
+    runs: list[tuple[str, float]] = []
+    accepted: int = 0
 
 
 # --- queries ---------------------------------------------------------------------------------------------------------

@@ -182,6 +182,9 @@ class _Deal:
             if item.task.seq not in self.fresh_seqs:
                 tx.recount(QUEUED, RUNNING)
                 tx.queued.pop(item.task.seq, None)
+                tx.note_wait(item.task, item.task.submitted_at)
+            else:
+                tx.note_wait(item.task, started_at)
             tx.task_event(item.task, TaskState.RUNNING)
         keys.park(tx, self._crowded)
         expire_all(tx, self._past)

@@ -25,7 +25,9 @@ SMALL_PAYLOAD_BYTES: Final = 4096
 
 
 class StoredTask(Struct, array_like=True, gc=False):
-    """One row of `tasks`, as far as decisions need it; ``payload`` only where it was asked for and is small."""
+    """One row of `tasks`, as far as decisions need it. ``payload`` and ``submitted_at`` only where they were asked for,
+    and the payload only if it is small.
+    """
 
     seq: int
     task_id: str
@@ -42,6 +44,7 @@ class StoredTask(Struct, array_like=True, gc=False):
     group: str
     deadline_at: float | None
     payload: str | None = None
+    submitted_at: float | None = None
 
     @property
     def options(self) -> TaskOptions:
@@ -91,11 +94,10 @@ def select_ordered(
     connection: sqlite3.Connection, condition: str, order: str, values: bulk.Row = (), *, payload: bool = False
 ) -> list[StoredTask]:
     """Give tasks in an order: ``order`` may end with a LIMIT."""
-    columns, tables = (
-        (f"{COLUMNS}, {PAYLOAD_COLUMN} AS payload", "tasks JOIN bodies USING (seq)") if payload else (COLUMNS, "tasks")
-    )
+    more = f", {PAYLOAD_COLUMN} AS payload, submitted_at" if payload else ""
+    columns, tables = f"{COLUMNS}{more}", "tasks JOIN bodies USING (seq)" if payload else "tasks"
     inner = f"SELECT {columns} FROM {tables} WHERE {condition} ORDER BY {order}"
-    outer = COLUMNS.replace("tasks.", "") + (", payload" if payload else "")
+    outer = COLUMNS.replace("tasks.", "") + (", payload, submitted_at" if payload else "")
     return bulk.read(connection, _tasks, outer, f"FROM ({inner})", values)
 
 

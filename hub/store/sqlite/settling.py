@@ -72,6 +72,7 @@ def write(tx: Transaction, settled: Sequence[Settled]) -> None:
             tx.count(task.node_id, change.counts_as)
         if result is not None:
             tx.totals(task.node_id).run_s += result.run_s
+            tx.runs.append((task.class_id, result.run_s))
         if change.state is STATES[task.code]:
             # Its outcome stands; only nobody holds it any more.
             stayed.append((task.seq, 0, ""))

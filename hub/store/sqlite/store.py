@@ -155,7 +155,15 @@ class SqliteStore:
             tx = Transaction(connection, self._classes, now)
             answers = run(tx, operations)
             tx.finish()
-            committed = Committed(answers=answers, events=tx.events, values=tx.values, waiting=tx.waiting())
+            committed = Committed(
+                answers=answers,
+                events=tx.events,
+                values=tx.values,
+                waiting=tx.waiting(),
+                waits=tx.named(tx.waits),
+                runs=tx.named(tx.runs),
+                accepted=tx.accepted,
+            )
             connection.execute("COMMIT")
         except BaseException:
             self._roll_back()

@@ -187,6 +187,7 @@ def _is_past(task: StoredTask, now_s: float) -> bool:
 def _insert(tx: Transaction, new: Sequence[_New]) -> None:
     """Insert tasks as they are now. Most have no more than every task has: what they do not have is not written out."""
     counts = tx.ledger.counts
+    tx.accepted += len(new)
     now_s = tx.now.wall_s
     queued: list[bulk.Row] = []
     running: list[bulk.Row] = []

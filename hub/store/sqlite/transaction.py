@@ -77,6 +77,10 @@ class Transaction:
         self.events: list[Event] = []
         self.values: dict[str, bytes] = {}
         self.queued: dict[int, int] = {}
+        # How long tasks waited and ran, by class: for meters, and stored nowhere.
+        self.waits: list[tuple[int, float]] = []
+        self.runs: list[tuple[int, float]] = []
+        self.accepted = 0
         self._totals: dict[str, Totals] = {}
         self._changes_before = connection.total_changes
 
@@ -104,6 +108,17 @@ class Transaction:
                 error,
             )
         )
+
+    def note_wait(self, task: StoredTask, submitted_at: float | None) -> None:
+        """Note that a task starts now. A later attempt, and a task that was to wait, say nothing about the queue."""
+        if submitted_at is not None and task.attempt == 1:
+            options = options_of(task.options_text)
+            if not options.delay_s and options.not_before is None:
+                self.waits.append((task.class_id, max(0.0, self.now.wall_s - submitted_at)))
+
+    def named(self, measured: list[tuple[int, float]]) -> list[tuple[str, float]]:
+        """Give measurements with the names of their tasks instead of classes."""
+        return [(self.classes.get(class_id).name, seconds) for class_id, seconds in measured]
 
     def count(self, node_id: str, counts_as: CountsAs) -> None:
         """Add one to this total of a node."""
@@ -198,6 +213,7 @@ class Savepoint:
         self._events = len(transaction.events)
         self._values = dict(transaction.values)
         self._queued = dict(transaction.queued)
+        self._measured = (len(transaction.waits), len(transaction.runs), transaction.accepted)
 
     def release(self) -> None:
         """The operation is done."""
@@ -212,4 +228,7 @@ class Savepoint:
         del transaction.events[self._events :]
         transaction.values = self._values
         transaction.queued = self._queued
+        waits, runs, transaction.accepted = self._measured
+        del transaction.waits[waits:]
+        del transaction.runs[runs:]
         transaction.forget()

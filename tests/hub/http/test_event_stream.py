@@ -336,3 +336,15 @@ async def test_events_that_are_published_while_a_stream_opens_are_not_told_twice
         assert (await reader.message())["data"]["id"] == 2
         await hub.submit()
         assert await reader.ids(1) == [3]
+
+
+# --- the pulse --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stream_that_names_the_pulse_gets_it(hub: HubUnderTest) -> None:
+    async with stream(hub, "?kind=hub,node") as reader:
+        assert (await reader.message())["event"] == "hello"
+        while not hub.backend.events.has_pulse_listeners:
+            await asyncio.sleep(0)
+        hub.backend.events.pulse(b'{"at":1.0,"kind":"hub.pulse"}')
+        assert await reader.message() == {"data": {"at": 1.0, "kind": "hub.pulse"}}

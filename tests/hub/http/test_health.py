@@ -23,7 +23,12 @@ async def test_stats_count_what_there_is(hub: HubUnderTest) -> None:
     hub.backend.degraded = "no space"
     status, body = await hub.get("/v1/stats")
     assert status == 200
-    assert list(body) == ["hub", "tasks", "nodes", "sessions", "totals", "last_event_id"]
+    assert list(body) == [
+        *("hub", "verdict", "tasks", "nodes", "sessions", "totals", "last_event_id"),
+        *("oldest_queued_at", "rates", "alerts"),
+    ]
+    assert body["verdict"] == {"level": "critical", "reasons": ["the store takes no commits: no space"]}
+    assert body["alerts"] == {"firing": 0, "critical": 0}
     assert list(body["hub"]) == ["id", "version", "started_at", "uptime_s", "degraded"]
     assert body["hub"]["id"] == hub.backend.store.hub_id
     assert 5 <= body["hub"]["uptime_s"] < 60
