@@ -32,6 +32,7 @@ from hub.events import PULSE, EventFeed
 from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
 from hub.http.backend import Health
+from hub.http.login_cookie import kept_key
 from hub.http.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
 from hub.http.server import HttpServer
 from hub.http.views import PulseObject, stats_answer
@@ -134,7 +135,8 @@ class HubService:
             await self._begin(ends)
             await self._gateway.start(self.settings.node_host, self.settings.node_port, tls_for_nodes)
             ends.push_async_callback(self._gateway.stop)
-            self._http = HttpServer(make_application(self, self.settings, self._tokens))
+            application = make_application(self, self.settings, self._tokens, login_key=kept_key(self.settings.state))
+            self._http = HttpServer(application)
             await self._http.start(self.settings.http_host, self.settings.http_port, tls_for_clients)
             ends.push_async_callback(self._http.stop)
             ends.callback(self.events.close)

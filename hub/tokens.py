@@ -162,10 +162,13 @@ def _view(row: TokenRow) -> TokenView:
 
 
 class Grant(Struct, frozen=True, kw_only=True):
-    """What a secret that was shown allows. ``node_id``: the only node it may speak for; None: any."""
+    """What a secret that was shown allows. ``node_id``: the only node it may speak for; None: any. ``name`` is for
+    people.
+    """
 
     token_id: str
     role: Role
+    name: str = ""
     node_id: str | None = None
 
 
@@ -179,6 +182,7 @@ class TokenBook:
 
     def __init__(self) -> None:
         self._by_digest: dict[bytes, TokenRow] = {}
+        self._by_id: dict[str, TokenRow] = {}
         self._valid: frozenset[str] = frozenset()
 
     @property
@@ -192,6 +196,7 @@ class TokenBook:
         Whatever was opened with one of those is to be closed.
         """
         self._by_digest = {row.digest: row for row in rows}
+        self._by_id = {row.token_id: row for row in self._by_digest.values()}
         before = self._valid
         self._valid = frozenset(row.token_id for row in self._by_digest.values() if _is_valid(row, now_wall_s))
         return before - self._valid
@@ -202,7 +207,19 @@ class TokenBook:
         row = self._by_digest.get(digest)
         if row is None or not hmac.compare_digest(row.digest, digest) or not _is_valid(row, now_wall_s):
             return None
-        return Grant(token_id=row.token_id, role=row.role, node_id=row.node_id)
+        return _grant(row)
+
+    def grant(self, token_id: str, now_wall_s: float) -> Grant | None:
+        """Give what the token with this id allows, or None if it is unknown, revoked or expired.
+
+        For those who have proved earlier that they hold it: an id is no secret.
+        """
+        row = self._by_id.get(token_id)
+        return _grant(row) if row is not None and _is_valid(row, now_wall_s) else None
+
+
+def _grant(row: TokenRow) -> Grant:
+    return Grant(token_id=row.token_id, role=row.role, name=row.name, node_id=row.node_id)
 
 
 def _is_valid(row: TokenRow, now_wall_s: float) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from hub.http.backend import HubBackend
 from hub.http.bodies import Room
 from hub.http.decoding import TaskDecoder
+from hub.http.login_cookie import LoginSigner
+from hub.http.login_limit import FailureLimit
 from hub.http.security import Door
 from hub.http.task_ids import TaskIds
 from hub.settings import HubSettings
@@ -21,15 +23,24 @@ class Api:
         settings: how it is run.
         tokens: who may come in.
         wall_s: gives the wall clock's time.
+        login_key: signs the cookies of browsers.
     """
 
     def __init__(
-        self, backend: HubBackend, settings: HubSettings, tokens: TokenBook, wall_s: Callable[[], float]
+        self,
+        backend: HubBackend,
+        settings: HubSettings,
+        tokens: TokenBook,
+        wall_s: Callable[[], float],
+        login_key: bytes,
     ) -> None:
         self.backend = backend
         self.settings = settings
         self.wall_s = wall_s
-        self.door = Door(tokens, settings.http_host, wall_s)
+        self.door = Door(
+            tokens, settings.http_host, wall_s, signer=LoginSigner(login_key), hub_id=backend.health().hub_id
+        )
+        self.login_failures = FailureLimit()
         self.new_id = TaskIds(wall_s)
         self.decoder = TaskDecoder(self.new_id, settings.payload_bytes_max)
         self.room = Room()

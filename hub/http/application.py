@@ -27,6 +27,7 @@ from hub.http.errors import (
     StoppingError,
     TooManyConnectionsError,
 )
+from hub.http.login_cookie import new_key
 from hub.http.openapi import ALL_ROUTES
 from hub.http.route import Route
 from hub.http.security import TOKEN_ID
@@ -43,17 +44,23 @@ _Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def make_application(
-    backend: HubBackend, settings: HubSettings, tokens: TokenBook, *, wall_s: Callable[[], float] = time.time
+    backend: HubBackend,
+    settings: HubSettings,
+    tokens: TokenBook,
+    *,
+    wall_s: Callable[[], float] = time.time,
+    login_key: bytes | None = None,
 ) -> web.Application:
-    """Make the application that serves a hub's API.
+    """Make the application that serves a hub's API and its web page.
 
     Args:
         backend: the hub.
         settings: how it is run.
         tokens: who may come in; the caller keeps it up to date.
         wall_s: gives the wall clock's time.
+        login_key: signs the cookies of browsers; None: one that ends with this application.
     """
-    api = Api(backend, settings, tokens, wall_s)
+    api = Api(backend, settings, tokens, wall_s, new_key() if login_key is None else login_key)
     application = web.Application(middlewares=[_Shell().answer])
     for route in ALL_ROUTES:
         application.router.add_route(route.method, route.path, _handler(api, route))

@@ -132,8 +132,7 @@ def _body(media: str, kind: type[Struct]) -> dict[str, Any]:
 
 def _responses(route: Route) -> dict[str, Any]:
     responses: dict[int, dict[str, Any]] = {
-        status: {"description": answer.about, "content": {answer.media: {"schema": _any_of(answer.kinds)}}}
-        for status, answer in route.answers.items()
+        status: {"description": answer.about, **_content(status, answer)} for status, answer in route.answers.items()
     }
     codes: dict[int, list[str]] = defaultdict(list)
     for error in errors_of(route):
@@ -151,6 +150,12 @@ def _responses(route: Route) -> dict[str, Any]:
             seconds = {"description": "Seconds to stay away.", "schema": {"type": "integer", "minimum": 1}}
             responses[status]["headers"] = {"Retry-After": seconds}
     return {str(status): responses[status] for status in sorted(responses)}
+
+
+def _content(status: int, answer: Answer) -> dict[str, Any]:
+    if status == HTTPStatus.NO_CONTENT:
+        return {}
+    return {"content": {answer.media: {"schema": _any_of(answer.kinds)}}}
 
 
 def _any_of(kinds: tuple[type[Struct], ...]) -> dict[str, Any]:

@@ -104,11 +104,11 @@ class StoreBackend:
 class HubUnderTest:
     """The API on a port that the system picked, and a client for it."""
 
-    def __init__(self, path: Path, **settings: Any) -> None:
+    def __init__(self, path: Path, *, login_key: bytes | None = None, **settings: Any) -> None:
         self.backend = StoreBackend(path)
         self.tokens = TokenBook()
         self.settings = HubSettings(http_port=0, **settings)
-        self.application = make_application(self.backend, self.settings, self.tokens)
+        self.application = make_application(self.backend, self.settings, self.tokens, login_key=login_key)
         self.server = HttpServer(self.application)
 
     async def __aenter__(self) -> Self:
