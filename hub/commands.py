@@ -102,6 +102,7 @@ _limits = partial(click.option, cls=SectionOption, section="Limits")
 @_admits(
     "--insecure", is_flag=True, help="Listen on other addresses than loopback without any token: trust the network."
 )
+@_admits("--metrics-open", is_flag=True, help="Serve /metrics without a token.")
 @_nodes("--heartbeat-s", metavar="SECONDS", type=float, default=10, help="Between two heartbeats of a node.")
 @_nodes("--gone-after-s", metavar="SECONDS", type=float, default=3600, help="Until an unreachable node is gone.")
 @_nodes(

@@ -17,10 +17,11 @@ from msgspec import Raw, Struct, UnsetType
 from hub import effects as does
 from hub.absences import Absences, Holder
 from hub.admission import is_outdated, spread_s
+from hub.departures import departure
 from hub.effects import Aside, ConnectionId, Effect, RequestId, Ticket
 from hub.leases import is_silent
 from hub.scheduling import SlotPool
-from hub.sessions import REMEMBERED_S, LiveNode, Session, succession
+from hub.sessions import REMEMBERED_S, Fleet, LiveNode, Session, succession
 from hub.store import contract as store
 from hub.store.contract import WEEK_S, Assignment, NewTask, Now, Offer, TaskClass, class_of
 from protocol import frames
@@ -135,6 +136,16 @@ class HubCore:
         """How many sessions have a connection and are reconciled."""
         return sum(1 for session in self._sessions.values() if session.is_ready)
 
+    def fleet(self) -> Fleet:
+        """Add up what the live sessions hold."""
+        ready = [session for session in self._sessions.values() if session.is_ready]
+        return Fleet(
+            sessions=len(ready),
+            slots=sum(session.registration.slots for session in ready),
+            slots_in_use=sum(len(session.held) for session in ready),
+            outbox=sum(session.heartbeat.outbox for session in ready),
+        )
+
     def live(self, node_id: str) -> LiveNode | None:
         """Give what only a live session knows of this node, or None if it has none."""
         session = self._sessions.get(node_id)
@@ -211,7 +222,7 @@ class HubCore:
         session.is_ready = False
         self._pool.close(session.node_id)
         self._absences.begin((session.node_id, session.instance_id), session.heard_s)
-        self.counts["disconnects"] += 1
+        self.counts[f"disconnects_{departure(reason, stopping=self._stopping)}"] += 1
         left = store.NodeLeft(
             node_id=session.node_id,
             instance_id=session.instance_id,
@@ -754,6 +765,7 @@ class HubCore:
 
     def _released(self, ticket: does.ReleaseTicket, answer: store.Released, now: Now) -> list[Effect]:
         self._absences.answer(ticket.holders, answer.next_due_s, now.steady_s)
+        self.counts["leases_expired"] += len(answer.freed)
         told: list[Effect] = []
         for row in answer.freed:
             self._progress.pop(row.task_id, None)

@@ -380,6 +380,11 @@ class EventFeed:
         """How many streams are open."""
         return len(self._subscriptions)
 
+    @property
+    def watches(self) -> int:
+        """How many callers wait for a task."""
+        return self._watch_count
+
     # --- following ----------------------------------------------------------------------------------------------------
 
     def subscribe(self, wanted: EventFilter, *, token_id: str = "") -> Subscription:

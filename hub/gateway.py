@@ -218,6 +218,11 @@ class Gateway:
         return port
 
     @property
+    def is_listening(self) -> bool:
+        """Whether nodes are accepted."""
+        return self._server is not None and self._server.is_serving() and not self._stopping
+
+    @property
     def connections(self) -> int:
         """How many sockets are open."""
         return len(self._peers)

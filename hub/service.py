@@ -14,7 +14,7 @@ import secrets
 import signal
 import ssl
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ from hub import failpoints
 from hub.admission import Admission
 from hub.clock import Clock
 from hub.core import CoreSettings, HubCore
+from hub.disk import DiskWatch
 from hub.effects import ConnectionId, Effect, RequestId, Ticket
 from hub.errors import HubDegradedError, HubStoppingError, SettingsError
 from hub.events import PULSE, EventFeed
@@ -38,6 +39,9 @@ from hub.http.server import HttpServer
 from hub.http.views import PulseObject, stats_answer
 from hub.leases import SILENT_HEARTBEATS
 from hub.meter import Meter
+from hub.metrics.gathering import gather
+from hub.metrics.instruments import Instruments
+from hub.metrics.reading import Reading
 from hub.pulse import Pulse
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
@@ -102,9 +106,11 @@ class HubService:
         self.settings = settings
         self.events = EventFeed()
         self.meter = Meter()
+        self.instruments = Instruments(self.meter)
         self._wrap_store = wrap_store
         self._clock = Clock()
         self._tokens = TokenBook()
+        self._disk = DiskWatch(settings.state / DATABASE_NAME)
         self._calls: dict[RequestId, asyncio.Future[object]] = {}
         self._last_call: RequestId = 0
         self._tick_timer: asyncio.TimerHandle | None = None
@@ -142,6 +148,8 @@ class HubService:
             ends.callback(self.events.close)
             watching = self._loop.create_task(self._watch_tokens(), name="token watch")
             ends.callback(watching.cancel)
+            ends.callback(self._disk.stop)
+            await self._disk.start()
             pulse = Pulse(self.events, self._measure_pulse)
             pulse.start()
             ends.callback(pulse.stop)
@@ -295,6 +303,7 @@ class HubService:
         self.events.publish(committed.events, committed.values)
         now = self._clock()
         self.meter.take(committed, now.steady_s)
+        self.instruments.committed(committed)
         self._apply(self._core.committed(done, committed.waiting, now))
         # A sweep says when the next task is due.
         self._wake_by()
@@ -310,6 +319,8 @@ class HubService:
         self._apply(self._core.store_recovered(self._clock()))
 
     def _tick(self) -> None:
+        if self._tick_timer is not None:
+            self.instruments.ticked(self._loop.time() - self._tick_at_s)
         now = self._clock()
         self._apply(self._core.tick(now))
         self._tick_after(min(TICK_S_MAX, max(TICK_S_MIN, self._core.wake_at_s() - now.steady_s)))
@@ -460,7 +471,27 @@ class HubService:
             stopping=self._stopping,
             sessions=self._core.sessions_live,
             suspicious=self._core.suspicious,
+            listening=self._gateway.is_listening,
+            writes=self._writer.is_alive,
+            disk=self._disk.space,
             rates=self.meter.rates(self._clock().steady_s),
+        )
+
+    def reading(self, stats: store.StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
+        """Take a reading for the metrics."""
+        return gather(
+            self._clock().wall_s,
+            health=self.health(),
+            stats=stats,
+            disk=self._disk.space,
+            core=self._core,
+            gateway=self._gateway,
+            writer=self._writer,
+            feed=self.events,
+            meter=self.meter,
+            instruments=self.instruments,
+            requests=requests,
+            calls=len(self._calls),
         )
 
     async def _measure_pulse(self) -> bytes:

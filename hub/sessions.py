@@ -97,6 +97,15 @@ class LiveNode(Struct, frozen=True, kw_only=True):
     heard_s: float
 
 
+class Fleet(Struct, frozen=True, kw_only=True):
+    """What all live sessions hold together. ``outbox``: results that no hub has acked, as the last heartbeats say."""
+
+    sessions: int = 0
+    slots: int = 0
+    slots_in_use: int = 0
+    outbox: int = 0
+
+
 Succession: TypeAlias = Literal["first", "same_instance", "proven_dead", "silent", "conflict"]
 
 

@@ -32,6 +32,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     tls_key: Path | None = None
     client_ca: Path | None = None
     insecure: bool = False
+    metrics_open: bool = False
     # Ten seconds: a node that died is noticed within half a minute, and 5,000 nodes cost 500 small messages a second.
     heartbeat_s: float = 10.0
     # A hub on two cores registers about a thousand nodes a second; a third of it leaves room for work.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from hub.http.backend import HubBackend
@@ -11,7 +12,10 @@ from hub.http.login_cookie import LoginSigner
 from hub.http.login_limit import FailureLimit
 from hub.http.security import Door
 from hub.http.task_ids import TaskIds
+from hub.metrics.exposition import Exposition
+from hub.metrics.reading import Reading
 from hub.settings import HubSettings
+from hub.store.contract import StoreUnavailableError
 from hub.tokens import TokenBook
 
 
@@ -44,3 +48,14 @@ class Api:
         self.new_id = TaskIds(wall_s)
         self.decoder = TaskDecoder(self.new_id, settings.payload_bytes_max)
         self.room = Room()
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        """Answered requests by method, route and status."""
+        self.exposition = Exposition(self._reading)
+
+    async def _reading(self) -> Reading:
+        try:
+            stats = await self.backend.read(lambda store: store.stats())
+        except StoreUnavailableError:
+            # What the hub knows without its store is worth most when the store is away.
+            stats = None
+        return self.backend.reading(stats, self.requests)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from hub.errors import HubDegradedError, HubStoppingError
 from hub.events import TooManyStreamsError
@@ -28,6 +30,7 @@ from hub.http.errors import (
     TooManyConnectionsError,
 )
 from hub.http.login_cookie import new_key
+from hub.http.metrics_routes import METRICS_ROUTE
 from hub.http.openapi import ALL_ROUTES
 from hub.http.route import Route
 from hub.http.security import TOKEN_ID
@@ -61,9 +64,11 @@ def make_application(
         login_key: signs the cookies of browsers; None: one that ends with this application.
     """
     api = Api(backend, settings, tokens, wall_s, new_key() if login_key is None else login_key)
-    application = web.Application(middlewares=[_Shell().answer])
+    application = web.Application(middlewares=[_Shell(api.requests).answer])
     for route in ALL_ROUTES:
-        application.router.add_route(route.method, route.path, _handler(api, route))
+        is_open = route is METRICS_ROUTE and settings.metrics_open
+        handler = _handler(api, replace(route, role=None) if is_open else route)
+        application.router.add_route(route.method, route.path, handler)
     return application
 
 
@@ -80,10 +85,15 @@ def _handler(api: Api, route: Route) -> _Handler:
 
 
 class _Shell:
-    """Around everything: counts requests, and gives each error its shape."""
+    """Around everything: counts requests, and gives each error its shape.
 
-    def __init__(self) -> None:
+    Args:
+        answered: where answers are counted, by method, route and status.
+    """
+
+    def __init__(self, answered: Counter[tuple[str, str, int]]) -> None:
         self._requests = 0
+        self._answered = answered
 
     @web.middleware
     async def answer(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -95,10 +105,17 @@ class _Shell:
         self._requests += 1
         try:
             answer = await _answer(request, handler)
+            self._answered[(*_asked(request), answer.status)] += 1
             await send_answer(request, answer)
             return answer
         finally:
             self._requests -= 1
+
+
+def _asked(request: web.Request) -> tuple[str, str]:
+    """Give method and route of a request; whatever no route takes is one, since anybody can make up more."""
+    resource = request.match_info.route.resource
+    return ("other", "other") if resource is None else (request.method, resource.canonical)
 
 
 async def _answer(request: web.Request, handler: _Handler) -> web.StreamResponse:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from hub.disk import DiskSpace
 from hub.events import EventFeed
 from hub.meter import Rates
+from hub.metrics.reading import Reading
 from hub.sessions import LiveNode
-from hub.store.contract import Broadcasted, Cancelled, NewTask, NodeView, Revived, Store, Submitted
+from hub.store.contract import Broadcasted, Cancelled, NewTask, NodeView, Revived, Store, StoreStats, Submitted
 from protocol.frames import Progress
 
 T = TypeVar("T")
@@ -25,7 +27,8 @@ class AlertCounts(Struct, frozen=True, kw_only=True):
 
 class Health(Struct, frozen=True, kw_only=True):
     """How the hub is at this moment. ``degraded`` says why the store takes no commits; None: it takes them.
-    ``suspicious``: so many nodes are silent at once that the hub suspects itself.
+    ``suspicious``: so many nodes are silent at once that the hub suspects itself. ``listening``: nodes are accepted.
+    ``writes``: the thread that commits runs. ``disk``: None where it cannot be asked.
     """
 
     hub_id: str
@@ -35,6 +38,9 @@ class Health(Struct, frozen=True, kw_only=True):
     stopping: bool
     sessions: int
     suspicious: bool = False
+    listening: bool = True
+    writes: bool = True
+    disk: DiskSpace | None = None
     rates: Rates = Rates()
     alerts: AlertCounts = AlertCounts()
 
@@ -95,4 +101,8 @@ class HubBackend(Protocol):
 
     def health(self) -> Health:
         """Say how the hub is."""
+        ...
+
+    def reading(self, stats: StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
+        """Take a reading for the metrics, with what the store counted and what the API answered."""
         ...

@@ -42,9 +42,12 @@ HUB_ROUTES: Final[tuple[Route, ...]] = (
         role=None,
         handler=health.livez,
         name="getLiveness",
-        summary="Tell whether the hub's event loop turns",
+        summary="Tell whether the hub lives, or only starting again can help",
         tag="hub",
-        answers={200: Answer(about="It does.", kinds=(views.Readiness,))},
+        answers={
+            200: Answer(about="It lives.", kinds=(views.Readiness,)),
+            503: Answer(about="It should be started again, for these reasons.", kinds=(views.Readiness,)),
+        },
     ),
     Route(
         method="GET",

@@ -9,8 +9,9 @@ from typing import Final
 
 from hub.http.hub_routes import HUB_ROUTES
 from hub.http.login_routes import LOGIN_ROUTES
+from hub.http.metrics_routes import METRICS_ROUTE
 from hub.http.node_routes import NODE_ROUTES
 from hub.http.route import Route
 from hub.http.task_routes import TASK_ROUTES
 
-ROUTES: Final[tuple[Route, ...]] = (*TASK_ROUTES, *NODE_ROUTES, *HUB_ROUTES, *LOGIN_ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*TASK_ROUTES, *NODE_ROUTES, *HUB_ROUTES, *LOGIN_ROUTES, METRICS_ROUTE)

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias, TypeVarTuple
 
 from hub import failpoints
 from hub.effects import Ticket
+from hub.store.commit_meter import CommitMeter
 from hub.store.contract import Committed, Now, Operation, Record, Store, StoreUnavailableError, Submit
 
 _logger = logging.getLogger(__name__)
@@ -76,12 +77,19 @@ class StoreWriter:
         self._has_stopped = threading.Event()
         self._stop_by_s: float | None = None
         self._is_degraded = False
+        self.meter = CommitMeter()
+        """What the commits so far cost."""
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
 
     @property
     def pending(self) -> int:
         """How many operations are not committed yet. Whoever puts more bounds it: this queue never refuses."""
         return len(self._waiting)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs: nothing is committed without it."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Begin to commit. Twice is harmless."""
@@ -149,7 +157,9 @@ class StoreWriter:
         while True:
             try:
                 failpoints.before_commit(operations)
+                began_s = monotonic()
                 committed = self._store.execute(operations, self._clock())
+                took_s = monotonic() - began_s
             except StoreUnavailableError as error:
                 self._degrade(str(error))
             except Exception as error:
@@ -158,8 +168,10 @@ class StoreWriter:
                 self._degrade(repr(error))
             else:
                 failpoints.after_commit(operations)
+                self.meter.committed(len(operations), sum(map(_weight, operations)), took_s)
                 self._recover()
                 return committed
+            self.meter.failed()
             if not self._may_retry(pause_s):
                 return None
             pause_s = min(2 * pause_s, RETRY_MAX_S)

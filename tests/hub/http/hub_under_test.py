@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import aiohttp
 
+from hub.disk import DiskSpace
 from hub.errors import HubDegradedError, HubStoppingError
 from hub.events import EventFeed
 from hub.http.application import make_application
 from hub.http.backend import Health
 from hub.http.server import HttpServer
-from hub.sessions import LiveNode
+from hub.meter import Histogram
+from hub.metrics.reading import Counts, Gauges, Reading
+from hub.sessions import Fleet, LiveNode
 from hub.settings import HubSettings
 from hub.store import contract
+from hub.store.commit_meter import CommitMeter
 from hub.store.contract import NodeProfile, NodeRegistration, Now, Offer, Operation, Store
 from hub.store.sqlite.store import SqliteStore
 from hub.tokens import TokenBook
@@ -37,6 +41,9 @@ class StoreBackend:
         self.events = EventFeed()
         self.degraded: str | None = None
         self.stopping = False
+        self.listening = True
+        self.writes = True
+        self.disk: DiskSpace | None = None
         self.read_error: Exception | None = None
         self.names: set[str] = set()
         self.lives: dict[str, LiveNode] = {}
@@ -98,6 +105,30 @@ class StoreBackend:
             degraded=self.degraded,
             stopping=self.stopping,
             sessions=len(self.lives),
+            listening=self.listening,
+            writes=self.writes,
+            disk=self.disk,
+        )
+
+    def reading(self, stats: contract.StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
+        return Reading(
+            at=time.time(),
+            hub_id=self.store.hub_id,
+            version="0",
+            started_at=0.0,
+            not_ready=0,
+            degraded=self.degraded is not None,
+            suspicious=False,
+            stats=stats,
+            disk=self.disk,
+            fleet=Fleet(sessions=len(self.lives)),
+            gauges=Gauges(),
+            counts=Counts(requests=dict(requests)),
+            waits={},
+            runs={},
+            reconnects=Histogram(),
+            loop_lags=Histogram(),
+            commits=CommitMeter(),
         )
 
 

@@ -17,6 +17,14 @@ async def test_a_hub_that_cannot_serve_lives_and_says_why(hub: HubUnderTest) -> 
     assert body["reasons"] == ["the store takes no commits: no space", "the hub is stopping"]
 
 
+async def test_a_hub_that_only_a_restart_can_mend_does_not_live(hub: HubUnderTest) -> None:
+    hub.backend.writes = False
+    for path in ("/livez", "/readyz"):
+        status, body = await hub.get(path)
+        assert (status, body["ready"]) == (503, False)
+        assert body["reasons"] == ["the thread that commits has ended, which is a bug in Moorline"]
+
+
 async def test_stats_count_what_there_is(hub: HubUnderTest) -> None:
     hub.register()
     await hub.submit()

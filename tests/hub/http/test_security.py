@@ -23,7 +23,7 @@ OPEN = {"GET /livez", "GET /readyz", "GET /openapi.json", "GET /v1/me", "POST /l
 ASKS_ITSELF = {"POST /login"}
 READ = {
     *("GET /v1/tasks", "GET /v1/tasks/{id}", "GET /v1/tasks/{id}/explain", "GET /v1/tasks/{id}/logs"),
-    *("GET /v1/nodes", "GET /v1/nodes/{id}", "GET /v1/stats", "GET /v1/events"),
+    *("GET /v1/nodes", "GET /v1/nodes/{id}", "GET /v1/stats", "GET /v1/events", "GET /metrics"),
 }
 SUBMIT = {
     *("POST /v1/tasks", "POST /v1/broadcasts", "POST /v1/tasks/{id}/cancel", "POST /v1/tasks/{id}/retry"),
@@ -60,7 +60,7 @@ def bearer(secret: str) -> dict[str, str]:
 async def status_of(hub: HubUnderTest, route: Route, headers: dict[str, str]) -> tuple[int, str]:
     path = route.path.replace("{id}", "none")
     async with hub.client.request(route.method, path, headers=headers) as answer:
-        if answer.content_type == "text/event-stream" or answer.status == 204:
+        if answer.content_type.startswith("text/") or answer.status == 204:
             return answer.status, ""
         body = await answer.json()
         return answer.status, body.get("error", {}).get("code", "") if isinstance(body, dict) else ""

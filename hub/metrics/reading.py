@@ -1,0 +1,63 @@
+"""One moment of a hub, as a scrape shows it: what it counts anyway, gathered on the event loop in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from hub.disk import DiskSpace
+from hub.meter import Histogram
+from hub.sessions import Fleet
+from hub.store.commit_meter import CommitMeter
+from hub.store.contract import StoreStats
+
+
+class Gauges(Struct, frozen=True, kw_only=True):
+    """How many there are of what comes and goes, beside the fleet."""
+
+    connections: int = 0
+    streams: int = 0
+    waiting_requests: int = 0
+    waiting_calls: int = 0
+    waiting_operations: int = 0
+    alerts_firing: int = 0
+    alerts_critical: int = 0
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """What only grows. ``core`` and ``gateway``: by name, as `hub.core` and `hub.gateway` count. ``events``: committed
+    ones by kind, and ``submitted``. ``requests``: by method, route and status.
+    """
+
+    core: Mapping[str, int] = {}
+    gateway: Mapping[str, int] = {}
+    events: Mapping[str, int] = {}
+    requests: Mapping[tuple[str, str, int], int] = {}
+    messages_received: int = 0
+    messages_sent: int = 0
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """Everything that a scrape shows. ``stats`` is None where the store gave none, ``disk`` where the disk did not.
+
+    Histograms and the commits' meter are the live ones: they only grow, and are read where the text is made.
+    """
+
+    at: float
+    hub_id: str
+    version: str
+    started_at: float
+    not_ready: int
+    degraded: bool
+    suspicious: bool
+    stats: StoreStats | None
+    disk: DiskSpace | None
+    fleet: Fleet
+    gauges: Gauges
+    counts: Counts
+    waits: Mapping[str, Histogram]
+    runs: Mapping[str, Histogram]
+    reconnects: Histogram
+    loop_lags: Histogram
+    commits: CommitMeter
