@@ -43,10 +43,13 @@ from hub.metrics.gathering import gather
 from hub.metrics.instruments import Instruments
 from hub.metrics.reading import Reading
 from hub.pulse import Pulse
+from hub.sampler import SampleTimer
+from hub.samples import Sample
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
 from hub.store.contract import Committed, NewTask, NodeView, Store
+from hub.store.history import NoteSample
 from hub.store.reader import StoreReader
 from hub.store.sqlite.store import SqliteStore
 from hub.store.writer import StoreWriter
@@ -153,6 +156,9 @@ class HubService:
             pulse = Pulse(self.events, self._measure_pulse)
             pulse.start()
             ends.callback(pulse.stop)
+            samples = SampleTimer(self.meter, self._measure, self._keep_sample, lambda: self._clock().wall_s)
+            samples.start()
+            ends.callback(samples.stop)
             self._tick()
             self._ends = ends.pop_all()
 
@@ -494,8 +500,17 @@ class HubService:
             calls=len(self._calls),
         )
 
+    async def _measure(self) -> store.StoreStats:
+        return await self.read(lambda store: store.stats())
+
+    def _keep_sample(self, sample: Sample) -> bool:
+        if self._stopping or self._core.degraded is not None:
+            return False
+        self._writer.put(NoteSample(sample=sample), Ticket())
+        return True
+
     async def _measure_pulse(self) -> bytes:
-        counted = await self.read(lambda store: store.stats())
+        counted = await self._measure()
         wall_s = self._clock().wall_s
         return _encode(PulseObject(at=wall_s, kind=PULSE, stats=stats_answer(counted, self.health(), wall_s)))
 

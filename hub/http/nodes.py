@@ -20,7 +20,7 @@ async def list_nodes(api: Api, _request: web.Request) -> web.StreamResponse:
 
 async def get_node(api: Api, request: web.Request) -> web.StreamResponse:
     """Give one node."""
-    return _shown(api, await _find(api, _node_id(request)))
+    return _shown(api, await _find(api, node_id_of(request)))
 
 
 async def cordon(api: Api, request: web.Request) -> web.StreamResponse:
@@ -40,7 +40,7 @@ async def drain(api: Api, request: web.Request) -> web.StreamResponse:
 
 async def disconnect(api: Api, request: web.Request) -> web.StreamResponse:
     """Close a node's connection; it comes back by itself, and what it runs goes on."""
-    node_id = _node_id(request)
+    node_id = node_id_of(request)
     await _find(api, node_id)
     if not await api.backend.disconnect(node_id):
         raise ConflictError(f"node {node_id} is not connected", "a node that is online or draining")
@@ -50,28 +50,30 @@ async def disconnect(api: Api, request: web.Request) -> web.StreamResponse:
 async def _wish(
     api: Api, request: web.Request, *, cordoned: bool | None = None, draining: bool | None = None
 ) -> web.Response:
-    node_id = _node_id(request)
+    node_id = node_id_of(request)
     view = await api.backend.wish(node_id, cordoned=cordoned, draining=draining)
     if view is None:
-        raise _no_node(node_id)
+        raise no_node(node_id)
     return _shown(api, view)
 
 
-def _node_id(request: web.Request) -> str:
+def node_id_of(request: web.Request) -> str:
+    """Give the node that a request's path names. Raises NotFoundError if that can be no node's id."""
     node_id = request.match_info["id"]
     if not is_identifier(node_id):
-        raise _no_node(node_id)
+        raise no_node(node_id)
     return node_id
 
 
 async def _find(api: Api, node_id: str) -> NodeView:
     view = await api.backend.read(lambda store: store.node(node_id))
     if view is None:
-        raise _no_node(node_id)
+        raise no_node(node_id)
     return view
 
 
-def _no_node(node_id: str) -> NotFoundError:
+def no_node(node_id: str) -> NotFoundError:
+    """Give the answer where there is no such node."""
     return NotFoundError(f"there is no node {node_id[:128]!r}", "GET /v1/nodes lists those that have registered")
 
 

@@ -17,6 +17,7 @@ from hub.http.decoding import AT_MAX
 from hub.http.errors import InvalidQueryError
 from hub.http.faults import IDENTIFIER_WORDS, QUOTED_CHARACTERS_MAX, TIME_WORDS, did_you_mean
 from hub.lifecycle import TaskState
+from hub.samples import ROLLED_STEP_S, STEP_S
 from hub.store.contract import TaskFilter
 from protocol.limits import IDENTIFIER_PATTERN, LABEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX, is_identifier
 
@@ -110,6 +111,27 @@ EVENT_LIST: Final = (
 )
 
 
+_TIME: Final = {
+    "anyOf": [{"type": "number", "minimum": 0, "maximum": AT_MAX}, {"type": "string", "format": "date-time"}]
+}
+
+HISTORY: Final = (
+    Parameter(
+        name="since", schema=_TIME, about="Steps that ended after this time; without it, the whole span of the step."
+    ),
+    Parameter(name="until", schema=_TIME, about="Steps that ended at this time or before; without it, up to now."),
+    Parameter(
+        name="step",
+        schema={"type": "integer", "enum": [STEP_S, ROLLED_STEP_S], "default": STEP_S},
+        about=f"Seconds of a step: {STEP_S} for the last two hours, {ROLLED_STEP_S} for the last 30 days.",
+    ),
+)
+
+SINCE: Final = (
+    Parameter(name="since", schema=_TIME, about="What had not ended at this time; without it, the last 24 hours."),
+)
+
+
 class TaskListQuery(Struct, frozen=True, kw_only=True):
     """What `GET /v1/tasks` was asked for."""
 
@@ -164,6 +186,33 @@ def event_query(request: web.Request) -> EventQuery:
     # The header is what a browser sends by itself when it reconnects, so it is newer than what stands in the address.
     last = request.headers.get("Last-Event-ID") or said.get("last_event_id")
     return EventQuery(wanted=wanted, last_event_id=_integer("last_event_id", last, 0, EVENT_ID_MAX))
+
+
+class HistoryQuery(Struct, frozen=True, kw_only=True):
+    """What `GET /v1/history` was asked for."""
+
+    step_s: int
+    since: float
+    until: float
+
+
+def history_query(request: web.Request, now_s: float) -> HistoryQuery:
+    """Read the query of `GET /v1/history`. Raises InvalidQueryError."""
+    said = _read(request, HISTORY)
+    steps = {str(STEP_S): STEP_S, str(ROLLED_STEP_S): ROLLED_STEP_S}
+    text = said.get("step", str(STEP_S))
+    if text not in steps:
+        raise InvalidQueryError(f"step is {_shown(text)}", f"one of {', '.join(steps)}")
+    since, until = _time("since", said.get("since")), _time("until", said.get("until"))
+    return HistoryQuery(
+        step_s=steps[text], since=0.0 if since is None else since, until=now_s if until is None else until
+    )
+
+
+def since_query(request: web.Request, usual: float) -> float:
+    """Read since when something was asked for; ``usual`` if nothing is said. Raises InvalidQueryError."""
+    since = _time("since", _read(request, SINCE).get("since"))
+    return usual if since is None else since
 
 
 # --- one value ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub.http.history_routes import HISTORY_ROUTES
 from hub.http.hub_routes import HUB_ROUTES
 from hub.http.login_routes import LOGIN_ROUTES
 from hub.http.metrics_routes import METRICS_ROUTE
@@ -14,4 +15,11 @@ from hub.http.node_routes import NODE_ROUTES
 from hub.http.route import Route
 from hub.http.task_routes import TASK_ROUTES
 
-ROUTES: Final[tuple[Route, ...]] = (*TASK_ROUTES, *NODE_ROUTES, *HUB_ROUTES, *LOGIN_ROUTES, METRICS_ROUTE)
+ROUTES: Final[tuple[Route, ...]] = (
+    *TASK_ROUTES,
+    *NODE_ROUTES,
+    *HUB_ROUTES,
+    *HISTORY_ROUTES,
+    *LOGIN_ROUTES,
+    METRICS_ROUTE,
+)

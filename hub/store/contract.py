@@ -22,6 +22,8 @@ from msgspec import Meta, Struct
 
 from hub.lifecycle import TaskState
 from hub.retry import RetryPolicy
+from hub.samples import Sample
+from hub.store.history import NodeSpan, NoteSample
 from protocol.frames import AttemptKey, Identifier, Inventory, LabelText, LogLine, Outcome, TaskError
 from protocol.limits import LABELS_MAX
 
@@ -478,6 +480,7 @@ Operation: TypeAlias = (
     | AppendLogs
     | HubStarted
     | PutToken
+    | NoteSample
 )
 
 
@@ -718,6 +721,14 @@ class Store(Protocol):
 
     def events(self, after_id: int, limit: int) -> EventPage:
         """Give events behind ``after_id``."""
+        ...
+
+    def samples(self, step_s: int, after: float, until: float) -> list[Sample]:
+        """Give samples whose steps ended after ``after`` and not after ``until``, oldest first."""
+        ...
+
+    def node_spans(self, node_id: str, since: float) -> list[NodeSpan]:
+        """Give the spans of a node that had not ended at ``since``, oldest first."""
         ...
 
     def tokens(self) -> list[TokenRow]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from hub.reconciliation import reconcile
+from hub.samples import STEP_S
 from hub.settlement import return_unstarted
 from hub.store.contract import (
     HUB_STOPPED,
@@ -93,7 +94,7 @@ def register(tx: Transaction, operation: RegisterNode) -> Reconciled:
     state = "draining" if wishes is not None and wishes.draining else "online"
     _note_presence(tx, operation, state)
     if wishes is None or wishes.state != state:
-        tx.event(f"node.{state}", node_id=node_id)
+        tx.node_state(node_id, state)
     held = rows.select(tx.connection, "WHERE held = 1 AND node_id = ?", (node_id,))
     inventory = operation.inventory
     named = rows.by_ids(tx.connection, {task_id for task_id, _ in (*inventory.running, *inventory.results)})
@@ -167,7 +168,7 @@ def left(tx: Transaction, operation: NodeLeft) -> None:
         ),
     ).rowcount
     if changed:
-        tx.event(f"node.{state}", node_id=operation.node_id, reason=operation.reason)
+        tx.node_state(operation.node_id, state, operation.reason)
     if changed and operation.gone:
         # `bye` says that it holds nothing: what was assigned since was never pushed, or dropped unread.
         condition = "WHERE held = 1 AND node_id = ? AND instance_id = ?"
@@ -202,16 +203,18 @@ def wish(tx: Transaction, operation: NodeWish) -> NodeView | None:
     if cordoned != before.cordoned:
         tx.event("node.cordoned" if cordoned else "node.uncordoned", node_id=node_id)
     if state != before.state:
-        tx.event(f"node.{state}", node_id=node_id)
+        tx.node_state(node_id, state)
     tx.flush_totals()
     return view(tx.connection, node_id)
 
 
 def hub_started(tx: Transaction, operation: HubStarted) -> Inherited:
     """Note that no node is connected, and say what the hub takes over."""
+    lived_until = _lived_until(tx)
     rest = "FROM nodes WHERE state IN ('online', 'draining')"
     for (node_id,) in bulk.read(tx.connection, _ids, "id", rest):
         tx.event("node.unreachable", node_id=node_id, reason=f"hub {operation.hub_id} started")
+        tx.begin_span(node_id, "unreachable", HUB_STOPPED, lived_until)
     tx.connection.execute(
         "UPDATE nodes SET state = 'unreachable', connected_at = NULL, unreachable_since = ?,"
         " disconnects = disconnects + 1, last_disconnect_at = ?, last_disconnect_reason = ?"
@@ -228,12 +231,23 @@ def hub_started(tx: Transaction, operation: HubStarted) -> Inherited:
     return Inherited(holders=holders, tasks=codes.by_state(tx.ledger.counts), nodes=nodes)
 
 
+def _lived_until(tx: Transaction) -> float:
+    """Give the time of the last sign that the hub before this one left: since then nobody can have been connected."""
+    now = tx.now
+    found = tx.connection.execute(
+        "SELECT (SELECT MAX(last_seen_at) FROM nodes), (SELECT MAX(at) FROM samples WHERE step_s = ?),"
+        " (SELECT at FROM event_batches ORDER BY first_id DESC LIMIT 1) - ?",
+        (STEP_S, now.steady_s - now.wall_s),
+    ).fetchone()
+    return min(now.wall_s, max((at for at in found if at is not None), default=now.wall_s))
+
+
 def mark_gone(tx: Transaction, gone_after_s: float, batch: int) -> int:
     """Note nodes as gone that have been unreachable for so long; give how many."""
     rest = "FROM (SELECT id FROM nodes WHERE state = 'unreachable' AND unreachable_since <= ? LIMIT ?)"
     found = bulk.read(tx.connection, _ids, "id", rest, (tx.now.steady_s - gone_after_s, batch))
     for (node_id,) in found:
-        tx.event("node.gone", node_id=node_id, reason=f"not heard of for {gone_after_s:.0f} s")
+        tx.node_state(node_id, "gone", f"not heard of for {gone_after_s:.0f} s")
     bulk.update(tx.connection, "nodes", "id", "state = column2", [(node_id, "gone") for (node_id,) in found])
     return len(found)
 

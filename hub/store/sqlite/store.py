@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, TypeVar
 
+from hub.samples import Sample
 from hub.store import contract
 from hub.store.contract import (
     Committed,
@@ -25,7 +26,19 @@ from hub.store.contract import (
     TaskView,
     TokenRow,
 )
-from hub.store.sqlite import claiming, logs, nodes, queries, settling, submitting, sweeping, tokens
+from hub.store.history import NodeSpan, NoteSample
+from hub.store.sqlite import (
+    claiming,
+    logs,
+    nodes,
+    queries,
+    samples,
+    settling,
+    spans,
+    submitting,
+    sweeping,
+    tokens,
+)
 from hub.store.sqlite.classes import Classes
 from hub.store.sqlite.connection import (
     Durability,
@@ -230,6 +243,14 @@ class SqliteStore:
         """Give events behind ``after_id``."""
         return self._read(lambda connection: queries.events(connection, after_id, limit))
 
+    def samples(self, step_s: int, after: float, until: float) -> list[Sample]:
+        """Give samples whose steps ended after ``after`` and not after ``until``, oldest first."""
+        return self._read(lambda connection: samples.between(connection, step_s, after, until))
+
+    def node_spans(self, node_id: str, since: float) -> list[NodeSpan]:
+        """Give the spans of a node that had not ended at ``since``, oldest first."""
+        return self._read(lambda connection: spans.of_node(connection, node_id, since))
+
     def tokens(self) -> list[TokenRow]:
         """Give all tokens, revoked and expired ones too."""
         return self._read(tokens.of_all)
@@ -262,7 +283,7 @@ def _run_apart(tx: Transaction, operations: Sequence[Operation]) -> list[object]
         savepoint = tx.savepoint()
         try:
             answer = _run(tx, type(operation), [operation])
-            tx.flush_totals()
+            tx.flush()
         except Exception as error:
             # The edge of one operation.
             if isinstance(error, sqlite3.Error) and is_outside(error):
@@ -320,4 +341,5 @@ _ONE: Final[dict[type, Callable[..., object]]] = {
     contract.AppendLogs: logs.append,
     contract.HubStarted: nodes.hub_started,
     contract.PutToken: tokens.put,
+    NoteSample: samples.note,
 }

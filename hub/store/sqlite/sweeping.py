@@ -8,7 +8,7 @@ import msgspec
 
 from hub.lifecycle import TaskState
 from hub.store.contract import Sweep, Swept
-from hub.store.sqlite import bulk, claiming, keys, nodes, rows
+from hub.store.sqlite import bulk, claiming, keys, nodes, rows, spans
 from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED
 from hub.store.sqlite.submitting import STEADY, WALL
 from hub.store.sqlite.transaction import Transaction
@@ -29,11 +29,12 @@ def sweep(tx: Transaction, operation: Sweep) -> Swept:
     removed = _remove_finished(tx, operation)
     gone = nodes.mark_gone(tx, operation.gone_after_s, batch)
     events_left = _remove_events(tx, batch)
+    spans_removed = spans.remove_old(tx.connection, tx.now, batch)
     return Swept(
         due=due,
         expired=expired,
         removed=removed,
-        more=max(due, expired, removed, gone) >= batch or events_left,
+        more=max(due, expired, removed, gone, spans_removed) >= batch or events_left,
         next_due_in_s=_next_due_in_s(tx),
     )
 

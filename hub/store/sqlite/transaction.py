@@ -15,9 +15,10 @@ import msgspec
 
 from hub.lifecycle import TaskState
 from hub.store.contract import CountsAs, Event, Now, TaskClass
-from hub.store.sqlite import bulk, event_texts
+from hub.store.sqlite import bulk, event_texts, spans
 from hub.store.sqlite.classes import Classes
 from hub.store.sqlite.rows import StoredTask, options_of
+from hub.store.sqlite.spans import Turn
 from protocol.frames import TaskError
 
 # Events of one row. A reader takes whole rows: 4,096 of 200 bytes stay below a megabyte.
@@ -82,7 +83,17 @@ class Transaction:
         self.runs: list[tuple[int, float]] = []
         self.accepted = 0
         self._totals: dict[str, Totals] = {}
+        self._turns: list[Turn] = []
         self._changes_before = connection.total_changes
+
+    def node_state(self, node_id: str, state: str, reason: str = "") -> None:
+        """Add the event that a node is now in ``state``, and begin a span of its history."""
+        self.event(f"node.{state}", node_id=node_id, reason=reason)
+        self.begin_span(node_id, state, reason, self.now.wall_s)
+
+    def begin_span(self, node_id: str, state: str, reason: str, at: float) -> None:
+        """Begin a span of a node's history that is told by no event of its own."""
+        self._turns.append(Turn(node_id, state, reason, at))
 
     def event(self, kind: str, *, node_id: str = "", reason: str = "") -> None:
         """Add an event about a node."""
@@ -150,6 +161,13 @@ class Transaction:
         self.ledger.counts[before] -= 1
         self.ledger.counts[after] += 1
 
+    def flush(self) -> None:
+        """Write what is gathered for nodes."""
+        self.flush_totals()
+        if self._turns:
+            turns, self._turns = self._turns, []
+            spans.write(self.connection, turns, self.now)
+
     def flush_totals(self) -> None:
         """Write the totals, one change for each node."""
         if not self._totals:
@@ -174,7 +192,7 @@ class Transaction:
 
     def finish(self) -> None:
         """Write what was gathered; nothing if nothing changed."""
-        self.flush_totals()
+        self.flush()
         self._write_events()
         if self.connection.total_changes != self._changes_before:
             self.ledger.write(self.connection)
@@ -192,6 +210,7 @@ class Transaction:
     def forget(self) -> None:
         """Drop what was gathered or remembered since the last savepoint and is kept nowhere else."""
         self._totals = {}
+        self._turns = []
         self.key_holders = {}
         self.classes.forget_fresh()
 
@@ -205,8 +224,8 @@ class Savepoint:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        # Node totals reach the database first, so that they need no copy.
-        transaction.flush_totals()
+        # What is gathered for nodes reaches the database first, so that it needs no copy.
+        transaction.flush()
         transaction.connection.execute("SAVEPOINT operation")
         self._ledger = copy(transaction.ledger)
         self._ledger.counts = list(transaction.ledger.counts)

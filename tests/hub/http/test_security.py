@@ -24,6 +24,7 @@ ASKS_ITSELF = {"POST /login"}
 READ = {
     *("GET /v1/tasks", "GET /v1/tasks/{id}", "GET /v1/tasks/{id}/explain", "GET /v1/tasks/{id}/logs"),
     *("GET /v1/nodes", "GET /v1/nodes/{id}", "GET /v1/stats", "GET /v1/events", "GET /metrics"),
+    *("GET /v1/history", "GET /v1/nodes/{id}/history"),
 }
 SUBMIT = {
     *("POST /v1/tasks", "POST /v1/broadcasts", "POST /v1/tasks/{id}/cancel", "POST /v1/tasks/{id}/retry"),

@@ -150,7 +150,7 @@ class Board:
 
     # --- nodes ------------------------------------------------------------------------------------------------------
 
-    def register(
+    def registration(
         self,
         node_id: str = "n",
         instance_id: str = "i",
@@ -162,20 +162,21 @@ class Board:
         handlers: Sequence[str] = ("work",),
         session_id: str = "s",
         is_resumed: bool = False,
-    ) -> Reconciled:
+    ) -> RegisterNode:
         registration = NodeRegistration(
             name=node_id.upper(), labels=labels or {}, slots=4, handlers=handlers, version="1"
         )
-        answer = self.one(
-            RegisterNode(
-                node_id=node_id,
-                instance_id=instance_id,
-                predecessors=predecessors,
-                inventory=Inventory(running=list(running), results=list(results)),
-                session_id=session_id,
-                registration=None if is_resumed else registration,
-            )
+        return RegisterNode(
+            node_id=node_id,
+            instance_id=instance_id,
+            predecessors=predecessors,
+            inventory=Inventory(running=list(running), results=list(results)),
+            session_id=session_id,
+            registration=None if is_resumed else registration,
         )
+
+    def register(self, node_id: str = "n", instance_id: str = "i", **more: Any) -> Reconciled:
+        answer = self.one(self.registration(node_id, instance_id, **more))
         assert isinstance(answer, Reconciled)
         return answer
 

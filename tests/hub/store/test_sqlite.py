@@ -23,6 +23,7 @@ from hub.store.contract import (
     TaskFilter,
     TokenRow,
 )
+from hub.store.history import NodeSpan
 from hub.store.sqlite import SqliteStore, migrator, settling, sweeping, watermark
 from hub.store.sqlite.classes import Classes
 from hub.store.sqlite.connection import unavailable
@@ -140,6 +141,24 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert migrator.APPLICATION_ID.to_bytes(4, "big") == b"MOOR"
 
 
+def test_a_database_without_history_is_taken_over_with_its_nodes_as_they_are(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    migrate(connection, path, migrations()[:2])
+    columns = "id, state, instance_id, session_id, first_seen_at, last_seen_at, connected_at, last_disconnect_at"
+    for values in (("here", "online", 1.0, 9.0, 5.0, None), ("away", "unreachable", 1.0, 7.0, None, 8.0)):
+        node_id, state, *times = values
+        statement = f"INSERT INTO nodes ({columns}, last_disconnect_reason) VALUES (?, ?, 'i', 's', ?, ?, ?, ?, 'cut')"
+        connection.execute(statement, (node_id, state, *times))
+    connection.execute('INSERT INTO outcomes VALUES (1, NULL, \'{"kind":"error"}\')')
+    connection.close()
+    store = SqliteStore.open(path, durability="full")
+    assert store.node_spans("here", 0) == [NodeSpan(state="online", reason="", began_at=5.0, ended_at=None)]
+    assert store.node_spans("away", 0) == [NodeSpan(state="unreachable", reason="cut", began_at=8.0, ended_at=None)]
+    Board(store).register("here")
+    assert len(store.node_spans("here", 0)) == 1
+    store.close()
+
+
 # --- damage ----------------------------------------------------------------------------------------------------------
 
 
@@ -194,9 +213,12 @@ def test_a_missing_or_damaged_write_ahead_log_is_not_served_over_in_silence(path
     elif how == "emptied":
         log.write_bytes(b"")
     else:
+        place = log.stat().st_size * 3 // 4
         with log.open("r+b") as file:
-            file.seek(log.stat().st_size * 3 // 4)
-            file.write(b"\x00" * 64)
+            file.seek(place)
+            was = file.read(64)
+            file.seek(place)
+            file.write(bytes(255 - byte for byte in was))
     refusal = _refusal(path)
     assert "older than what was answered" in refusal or "is damaged" in refusal
     if "older" not in refusal:
