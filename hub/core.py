@@ -162,6 +162,11 @@ class HubCore:
             heard_s=session.heard_s,
         )
 
+    def live_nodes(self) -> dict[str, LiveNode]:
+        """Give what only live sessions know, by node id."""
+        found = ((node_id, self.live(node_id)) for node_id in self._sessions)
+        return {node_id: live for node_id, live in found if live is not None}
+
     def progress(self, task_id: str) -> frames.Progress | None:
         """Give the latest progress of a task that runs, or None."""
         return self._progress.get(task_id)

@@ -459,6 +459,10 @@ class HubService:
         """Give what only a live session knows of this node."""
         return self._core.live(node_id)
 
+    def live_nodes(self) -> dict[str, LiveNode]:
+        """Give what only live sessions know, by node id."""
+        return self._core.live_nodes()
+
     def progress(self, task_id: str) -> Progress | None:
         """Give the latest progress of a task that runs."""
         return self._core.progress(task_id)

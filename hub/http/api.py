@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 from hub.http.backend import HubBackend
 from hub.http.bodies import Room
@@ -11,12 +12,16 @@ from hub.http.decoding import TaskDecoder
 from hub.http.login_cookie import LoginSigner
 from hub.http.login_limit import FailureLimit
 from hub.http.security import Door
+from hub.http.shared_answer import SharedAnswer
 from hub.http.task_ids import TaskIds
 from hub.metrics.exposition import Exposition
 from hub.metrics.reading import Reading
 from hub.settings import HubSettings
 from hub.store.contract import StoreUnavailableError
 from hub.tokens import TokenBook
+
+# Many open pages ask for the map as often as one would; it is as old as this at most.
+MAP_HOLD_S: Final = 0.5
 
 
 class Api:
@@ -48,6 +53,7 @@ class Api:
         self.new_id = TaskIds(wall_s)
         self.decoder = TaskDecoder(self.new_id, settings.payload_bytes_max)
         self.room = Room()
+        self.map_answer = SharedAnswer(MAP_HOLD_S)
         self.requests: Counter[tuple[str, str, int]] = Counter()
         """Answered requests by method, route and status."""
         self.exposition = Exposition(self._reading)

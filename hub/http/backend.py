@@ -91,6 +91,10 @@ class HubBackend(Protocol):
         """Give what only a live session knows of a node."""
         ...
 
+    def live_nodes(self) -> dict[str, LiveNode]:
+        """Give what only live sessions know, by node id."""
+        ...
+
     def progress(self, task_id: str) -> Progress | None:
         """Give the latest progress of a task that runs."""
         ...

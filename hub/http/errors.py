@@ -13,7 +13,7 @@ from msgspec import Struct
 
 
 class ErrorDetail(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """``code`` is stable; the texts are for people. ``where`` names the line of a batch."""
+    """``code`` is stable; the texts are for people. ``where`` names the line of a batch, or the place in a filter."""
 
     code: str
     message: str

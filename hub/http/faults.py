@@ -6,7 +6,6 @@ the field. So a new option has its error texts by being declared.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
@@ -15,6 +14,7 @@ import msgspec
 import orjson
 
 from hub.http.errors import ApiError, InvalidOptionError, InvalidTaskError, MalformedJsonError, UnknownOptionError
+from hub.suggestions import did_you_mean
 from protocol.limits import IDENTIFIER_PATTERN, is_identifier
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -135,13 +135,6 @@ def malformed_json(what: str, error: Exception, where: str = "") -> MalformedJso
     """Say that a text is not JSON."""
     problem = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     return MalformedJsonError(f"{what} is not JSON: {problem}", "JSON (RFC 8259) in UTF-8", where=where)
-
-
-def did_you_mean(name: str, known: list[str]) -> str:
-    """Name what there is, the likeliest first."""
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f"did you mean {near[0]}? " if near else ""
-    return f"{guess}there {'are' if len(known) > 1 else 'is'}: {', '.join(known) or 'none'}"
 
 
 def _steps(path: str) -> list[str]:

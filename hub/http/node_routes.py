@@ -6,6 +6,7 @@ from typing import Final
 
 from hub.http import nodes, views
 from hub.http.errors import ConflictError, NotFoundError
+from hub.http.queries import NODE_LIST
 from hub.http.route import Answer, Route
 
 _NODE: Final = {200: Answer(about="The node.", kinds=(views.NodeObject,))}
@@ -17,9 +18,20 @@ NODE_ROUTES: Final[tuple[Route, ...]] = (
         role="read",
         handler=nodes.list_nodes,
         name="listNodes",
-        summary="List all nodes",
+        summary="List nodes: all, or page by page",
         tag="nodes",
-        answers={200: Answer(about="The nodes, by id.", kinds=(views.NodePage,))},
+        query=NODE_LIST,
+        answers={200: Answer(about="The nodes, by id if nothing else was asked for.", kinds=(views.NodePage,))},
+    ),
+    Route(
+        method="GET",
+        path="/v1/map",
+        role="read",
+        handler=nodes.get_map,
+        name="getMap",
+        summary="Get all nodes in few bytes, for a picture with a cell for each slot",
+        tag="nodes",
+        answers={200: Answer(about="The nodes, by id; half a second old at most.", kinds=(views.MapAnswer,))},
     ),
     Route(
         method="GET",

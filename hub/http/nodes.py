@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from typing import Final
 
-from hub.http.answers import json_answer
+import msgspec
+from aiohttp import web
+from msgspec.structs import replace
+
+from hub.http.answers import bytes_answer, json_answer
 from hub.http.api import Api
 from hub.http.errors import ConflictError, NotFoundError
-from hub.http.views import NodePage, node_object
+from hub.http.parameters import invalid_cursor
+from hub.http.queries import node_list_query
+from hub.http.views import MapAnswer, NodePage, node_object
 from hub.store.contract import NodeView
 from protocol.limits import is_identifier
 
+# What terms and orders say about these is not in the store, or newer in a session.
+_LIVE_FIELDS: Final = frozenset({"used", "free", "outbox", "rtt"})
 
-async def list_nodes(api: Api, _request: web.Request) -> web.StreamResponse:
-    """Give all nodes."""
-    views = await api.backend.read(lambda store: store.nodes())
-    return json_answer(NodePage(nodes=[node_object(view, api.backend.live(view.id)) for view in views]))
+
+async def list_nodes(api: Api, request: web.Request) -> web.StreamResponse:
+    """Give nodes: all, or a page of those that meet a filter, in the order that is asked for."""
+    query = node_list_query(request, api.wall_s())
+    if query.sort in _LIVE_FIELDS or any(term.field in _LIVE_FIELDS for term in query.terms):
+        query = replace(query, live=_live_facts(api))
+    try:
+        page = await api.backend.read(lambda store: store.node_page(query))
+    except ValueError as error:
+        raise invalid_cursor(error) from None
+    shown = [node_object(view, api.backend.live(view.id)) for view in page.nodes]
+    return json_answer(NodePage(nodes=shown, total=page.total, cursor=page.cursor))
+
+
+def _live_facts(api: Api) -> list[tuple[str, int, int, float | None]]:
+    return [
+        (node_id, live.slots_in_use, live.outbox, live.round_trip_ms)
+        for node_id, live in api.backend.live_nodes().items()
+    ]
+
+
+async def get_map(api: Api, _request: web.Request) -> web.StreamResponse:
+    """Give all nodes in few bytes: for each its id, state, slots, slots in use, and whether it is cordoned."""
+    return bytes_answer(await api.map_answer.get(lambda: _encoded_map(api)))
+
+
+async def _encoded_map(api: Api) -> bytes:
+    return await api.backend.read(lambda store: msgspec.json.encode(MapAnswer(nodes=store.node_map())))
 
 
 async def get_node(api: Api, request: web.Request) -> web.StreamResponse:

@@ -5,27 +5,43 @@ An unknown or repeated parameter is refused: a filter that was misspelt must not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from typing import Final, get_args
 
 from aiohttp import web
 from msgspec import Struct
 
 from hub.events import EventFilter
+from hub.filter_terms import NODE_FIELDS, TASK_FIELDS
 from hub.http.decoding import AT_MAX
-from hub.http.errors import InvalidQueryError
-from hub.http.faults import IDENTIFIER_WORDS, QUOTED_CHARACTERS_MAX, TIME_WORDS, did_you_mean
+from hub.http.parameters import (
+    IDENTIFIER,
+    IDS_MAX,
+    ORIGIN,
+    Parameter,
+    filter_parameter,
+    list_of,
+    read_filter,
+    read_identifier,
+    read_identifiers,
+    read_integer,
+    read_label,
+    read_number,
+    read_query,
+    read_text,
+    read_time,
+    read_word,
+    read_words,
+)
 from hub.lifecycle import TaskState
 from hub.samples import ROLLED_STEP_S, STEP_S
-from hub.store.contract import TaskFilter
-from protocol.limits import IDENTIFIER_PATTERN, LABEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX, is_identifier
+from hub.store.contract import NODES_MAX, NodeQuery, NodeSort, TaskFilter
+from protocol.limits import NAME_CHARACTERS_MAX
 
 TASKS_PER_PAGE: Final = 50
 TASKS_PER_PAGE_MAX: Final = 1_000
+NODES_PER_PAGE_MAX: Final = 1_000
 
-# So many ids of 26 characters fit the longest line of a request (hub/http/server.py).
-IDS_MAX: Final = 500
+NODE_SORTS: Final[tuple[NodeSort, ...]] = get_args(NodeSort)
 
 # Long enough that waiting costs little, short enough for the proxies on the way (60 s by default in most).
 WAIT_S_MAX: Final = 60.0
@@ -40,27 +56,11 @@ EVENT_KINDS: Final = (
 )
 
 
-class Parameter(Struct, frozen=True, kw_only=True):
-    """A query parameter: its name, its JSON Schema, and a line about it."""
-
-    name: str
-    schema: Mapping[str, Any]
-    about: str
-
-
-_IDENTIFIER: Final = {"type": "string", "pattern": IDENTIFIER_PATTERN}
-_ORIGIN: Final = {"type": "string", "maxLength": NAME_CHARACTERS_MAX}
-
-
-def _list_of(words: Collection[str]) -> Mapping[str, Any]:
-    choice = "|".join(word.replace(".", r"\.") for word in words)
-    return {"type": "string", "pattern": f"^({choice})(,({choice}))*$"}
-
-
 TASK_LIST: Final = (
-    Parameter(name="state", schema=_list_of([*TaskState]), about="States, separated by commas."),
-    Parameter(name="name", schema=_IDENTIFIER, about="Tasks of this name."),
-    Parameter(name="node", schema=_IDENTIFIER, about="Tasks whose newest attempt is, or was, on this node."),
+    filter_parameter("Tasks that meet this filter, such as `state=failed age>5m`: docs/reference/filters.md."),
+    Parameter(name="state", schema=list_of([*TaskState]), about="States, separated by commas."),
+    Parameter(name="name", schema=IDENTIFIER, about="Tasks of this name."),
+    Parameter(name="node", schema=IDENTIFIER, about="Tasks whose newest attempt is, or was, on this node."),
     Parameter(
         name="label",
         schema={"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}=.{0,256}$"},
@@ -73,8 +73,8 @@ TASK_LIST: Final = (
         },
         about="Tasks submitted at this time or after: seconds since 1970 or RFC 3339.",
     ),
-    Parameter(name="group", schema=_IDENTIFIER, about="Tasks of this broadcast."),
-    Parameter(name="origin", schema=_ORIGIN, about="Tasks of this submitter."),
+    Parameter(name="group", schema=IDENTIFIER, about="Tasks of this broadcast."),
+    Parameter(name="origin", schema=ORIGIN, about="Tasks of this submitter."),
     Parameter(
         name="id",
         schema={"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.:@,-]*$"},
@@ -88,6 +88,21 @@ TASK_LIST: Final = (
     Parameter(name="cursor", schema={"type": "string"}, about="Where an earlier page ended, as that page said."),
 )
 
+NODE_LIST: Final = (
+    filter_parameter("Nodes that meet this filter, such as `state=online free>0`: docs/reference/filters.md."),
+    Parameter(
+        name="sort",
+        schema={"type": "string", "pattern": f"^-?({'|'.join(NODE_SORTS)})$", "default": "id"},
+        about="The order; with a minus in front the other way round. Nodes of which nothing is known come last.",
+    ),
+    Parameter(
+        name="limit",
+        schema={"type": "integer", "minimum": 1, "maximum": NODES_PER_PAGE_MAX},
+        about="Nodes on a page; without it, all.",
+    ),
+    Parameter(name="cursor", schema={"type": "string"}, about="Where an earlier page ended, as that page said."),
+)
+
 WAIT: Final = (
     Parameter(
         name="wait",
@@ -97,12 +112,12 @@ WAIT: Final = (
 )
 
 EVENT_LIST: Final = (
-    Parameter(name="kind", schema=_list_of(EVENT_KINDS), about="Kinds or their first word, separated by commas."),
-    Parameter(name="origin", schema=_ORIGIN, about="Events of tasks of this submitter."),
-    Parameter(name="task", schema=_IDENTIFIER, about="Events of this task."),
-    Parameter(name="node", schema=_IDENTIFIER, about="Events of this node, and of tasks on it."),
-    Parameter(name="name", schema=_IDENTIFIER, about="Events of tasks of this name."),
-    Parameter(name="group", schema=_IDENTIFIER, about="Events of tasks of this broadcast."),
+    Parameter(name="kind", schema=list_of(EVENT_KINDS), about="Kinds or their first word, separated by commas."),
+    Parameter(name="origin", schema=ORIGIN, about="Events of tasks of this submitter."),
+    Parameter(name="task", schema=IDENTIFIER, about="Events of this task."),
+    Parameter(name="node", schema=IDENTIFIER, about="Events of this node, and of tasks on it."),
+    Parameter(name="name", schema=IDENTIFIER, about="Events of tasks of this name."),
+    Parameter(name="group", schema=IDENTIFIER, about="Events of tasks of this broadcast."),
     Parameter(
         name="last_event_id",
         schema={"type": "integer", "minimum": 0, "maximum": EVENT_ID_MAX},
@@ -140,29 +155,48 @@ class TaskListQuery(Struct, frozen=True, kw_only=True):
     cursor: str | None
 
 
-def task_list_query(request: web.Request) -> TaskListQuery:
-    """Read the query of `GET /v1/tasks`. Raises InvalidQueryError."""
-    said = _read(request, TASK_LIST)
-    ids = _identifiers("id", said.get("id", ""))
+def task_list_query(request: web.Request, wall_s: float) -> TaskListQuery:
+    """Read the query of `GET /v1/tasks`, asked at this time. Raises InvalidQueryError."""
+    said = read_query(request, TASK_LIST)
+    ids = read_identifiers("id", said.get("id", ""))
     chosen = TaskFilter(
         ids=ids,
-        states=[TaskState(state) for state in _words("state", said.get("state", ""), [*TaskState])],
-        name=_identifier("name", said),
-        node=_identifier("node", said),
-        group=_identifier("group", said),
-        origin=_text("origin", said, NAME_CHARACTERS_MAX),
-        label=_label(said.get("label")),
-        since=_time("since", said.get("since")),
+        states=[TaskState(state) for state in read_words("state", said.get("state", ""), [*TaskState])],
+        name=read_identifier("name", said),
+        node=read_identifier("node", said),
+        group=read_identifier("group", said),
+        origin=read_text("origin", said, NAME_CHARACTERS_MAX),
+        label=read_label(said.get("label")),
+        since=read_time("since", said.get("since")),
+        terms=read_filter(said.get("filter", ""), TASK_FIELDS),
+        at=wall_s,
     )
     usual = min(max(TASKS_PER_PAGE, len(ids)), TASKS_PER_PAGE_MAX)
-    limit = _integer("limit", said.get("limit"), 1, TASKS_PER_PAGE_MAX)
+    limit = read_integer("limit", said.get("limit"), 1, TASKS_PER_PAGE_MAX)
     return TaskListQuery(chosen=chosen, limit=usual if limit is None else limit, cursor=said.get("cursor"))
+
+
+def node_list_query(request: web.Request, wall_s: float) -> NodeQuery:
+    """Read the query of `GET /v1/nodes`, asked at this time; live facts are still to be put in. Raises
+    InvalidQueryError.
+    """
+    said = read_query(request, NODE_LIST)
+    sort = said.get("sort", "id")
+    limit = read_integer("limit", said.get("limit"), 1, NODES_PER_PAGE_MAX)
+    return NodeQuery(
+        terms=read_filter(said.get("filter", ""), NODE_FIELDS),
+        at=wall_s,
+        sort=read_word("sort", sort.removeprefix("-"), NODE_SORTS),
+        is_descending=sort.startswith("-"),
+        limit=NODES_MAX if limit is None else limit,
+        cursor=said.get("cursor"),
+    )
 
 
 def wait_query(request: web.Request) -> float:
     """Read for how many seconds to wait; 0: not at all. Raises InvalidQueryError."""
-    said = _read(request, WAIT) if request.query_string else {}
-    return 0.0 if "wait" not in said else _number("wait", said["wait"], 0, WAIT_S_MAX)
+    said = read_query(request, WAIT) if request.query_string else {}
+    return 0.0 if "wait" not in said else read_number("wait", said["wait"], 0, WAIT_S_MAX)
 
 
 class EventQuery(Struct, frozen=True, kw_only=True):
@@ -174,18 +208,18 @@ class EventQuery(Struct, frozen=True, kw_only=True):
 
 def event_query(request: web.Request) -> EventQuery:
     """Read the query of `GET /v1/events`. Raises InvalidQueryError."""
-    said = _read(request, EVENT_LIST)
+    said = read_query(request, EVENT_LIST)
     wanted = EventFilter(
-        kinds=tuple(_words("kind", said.get("kind", ""), EVENT_KINDS)),
-        origin=_text("origin", said, NAME_CHARACTERS_MAX),
-        task=_identifier("task", said),
-        node=_identifier("node", said),
-        name=_identifier("name", said),
-        group=_identifier("group", said),
+        kinds=tuple(read_words("kind", said.get("kind", ""), EVENT_KINDS)),
+        origin=read_text("origin", said, NAME_CHARACTERS_MAX),
+        task=read_identifier("task", said),
+        node=read_identifier("node", said),
+        name=read_identifier("name", said),
+        group=read_identifier("group", said),
     )
     # The header is what a browser sends by itself when it reconnects, so it is newer than what stands in the address.
     last = request.headers.get("Last-Event-ID") or said.get("last_event_id")
-    return EventQuery(wanted=wanted, last_event_id=_integer("last_event_id", last, 0, EVENT_ID_MAX))
+    return EventQuery(wanted=wanted, last_event_id=read_integer("last_event_id", last, 0, EVENT_ID_MAX))
 
 
 class HistoryQuery(Struct, frozen=True, kw_only=True):
@@ -198,116 +232,16 @@ class HistoryQuery(Struct, frozen=True, kw_only=True):
 
 def history_query(request: web.Request, now_s: float) -> HistoryQuery:
     """Read the query of `GET /v1/history`. Raises InvalidQueryError."""
-    said = _read(request, HISTORY)
+    said = read_query(request, HISTORY)
     steps = {str(STEP_S): STEP_S, str(ROLLED_STEP_S): ROLLED_STEP_S}
-    text = said.get("step", str(STEP_S))
-    if text not in steps:
-        raise InvalidQueryError(f"step is {_shown(text)}", f"one of {', '.join(steps)}")
-    since, until = _time("since", said.get("since")), _time("until", said.get("until"))
+    step = read_word("step", said.get("step", str(STEP_S)), list(steps))
+    since, until = read_time("since", said.get("since")), read_time("until", said.get("until"))
     return HistoryQuery(
-        step_s=steps[text], since=0.0 if since is None else since, until=now_s if until is None else until
+        step_s=steps[step], since=0.0 if since is None else since, until=now_s if until is None else until
     )
 
 
 def since_query(request: web.Request, usual: float) -> float:
     """Read since when something was asked for; ``usual`` if nothing is said. Raises InvalidQueryError."""
-    since = _time("since", _read(request, SINCE).get("since"))
+    since = read_time("since", read_query(request, SINCE).get("since"))
     return usual if since is None else since
-
-
-# --- one value ------------------------------------------------------------------------------------------------------
-
-
-def _read(request: web.Request, allowed: Sequence[Parameter]) -> dict[str, str]:
-    said: dict[str, str] = {}
-    known = [parameter.name for parameter in allowed]
-    for name, value in request.query.items():
-        if name not in known:
-            raise InvalidQueryError(f"parameter {_shown(name)} is unknown", did_you_mean(name, known))
-        if name in said:
-            raise InvalidQueryError(f"parameter {name} is given twice", "give it once, with commas if it is a list")
-        said[name] = value
-    return said
-
-
-def _words(name: str, text: str, allowed: Collection[str]) -> list[str]:
-    words = [word for word in text.split(",") if word]
-    for word in words:
-        if word not in allowed:
-            raise InvalidQueryError(f"{name} is {_shown(word)}", did_you_mean(word, list(allowed)))
-    return words
-
-
-def _identifiers(name: str, text: str) -> list[str]:
-    found = [word for word in text.split(",") if word]
-    if len(found) > IDS_MAX:
-        raise InvalidQueryError(f"{name} names {len(found)} tasks", f"at most {IDS_MAX} at once")
-    for word in found:
-        if not is_identifier(word):
-            raise InvalidQueryError(f"{name} is {_shown(word)}", IDENTIFIER_WORDS)
-    return found
-
-
-def _identifier(name: str, said: Mapping[str, str]) -> str:
-    text = said.get(name, "")
-    if text and not is_identifier(text):
-        raise InvalidQueryError(f"{name} is {_shown(text)}", IDENTIFIER_WORDS)
-    return text
-
-
-def _text(name: str, said: Mapping[str, str], characters_max: int) -> str:
-    text = said.get(name, "")
-    if len(text) > characters_max:
-        raise InvalidQueryError(f"{name} has {len(text)} characters", f"at most {characters_max}")
-    return text
-
-
-def _label(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    key, equals, value = text.partition("=")
-    if not equals or not is_identifier(key) or len(value) > LABEL_CHARACTERS_MAX:
-        raise InvalidQueryError(f"label is {_shown(text)}", "key=value, such as site=berlin")
-    return key, value
-
-
-def _number(name: str, text: str, low: float, high: float) -> float:
-    number = _as_float(text)
-    if number is None or not low <= number <= high:
-        raise InvalidQueryError(f"{name} is {_shown(text)}", f"a number from {low:g} to {high:g}")
-    return number
-
-
-def _as_float(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _integer(name: str, text: str | None, low: int, high: int) -> int | None:
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal()) or len(text) > len(str(high)) or not low <= int(text) <= high:
-        raise InvalidQueryError(f"{name} is {_shown(text)}", f"an integer from {low} to {high}")
-    return int(text)
-
-
-def _time(name: str, text: str | None) -> float | None:
-    if text is None:
-        return None
-    at = _as_float(text)
-    if at is None:
-        try:
-            # A plus that was not escaped arrives as a space.
-            moment = datetime.fromisoformat(text.replace(" ", "+"))
-        except ValueError:
-            moment = None
-        at = moment.timestamp() if moment is not None and moment.tzinfo is not None else None
-    if at is None or not 0 <= at <= AT_MAX:
-        raise InvalidQueryError(f"{name} is {_shown(text)}", TIME_WORDS)
-    return at
-
-
-def _shown(text: str) -> str:
-    return repr(text[:QUOTED_CHARACTERS_MAX])

@@ -20,7 +20,7 @@ from hub.http.errors import (
     TooManyConnectionsError,
     UnauthorizedError,
 )
-from hub.http.queries import Parameter
+from hub.http.parameters import Parameter
 from hub.tokens import Role
 
 Handler: TypeAlias = Callable[[Api, web.Request], Awaitable[web.StreamResponse]]

@@ -12,7 +12,8 @@ from hub.http.answers import json_answer
 from hub.http.api import Api
 from hub.http.bodies import JSON, NDJSON, cost_bytes, media_type, read_body
 from hub.http.decoding import BATCH_BYTES_MAX, TASK_BYTES_MAX, TASKS_MAX
-from hub.http.errors import ConflictError, InvalidQueryError, NotFoundError, UnknownNameError
+from hub.http.errors import ConflictError, NotFoundError, UnknownNameError
+from hub.http.parameters import invalid_cursor
 from hub.http.queries import task_list_query, wait_query
 from hub.http.views import (
     AcceptedBatch,
@@ -88,12 +89,11 @@ def _check_names(api: Api, tasks: Iterable[NewTask]) -> None:
 
 async def list_tasks(api: Api, request: web.Request) -> web.StreamResponse:
     """Give a page of tasks, newest first."""
-    query = task_list_query(request)
+    query = task_list_query(request, api.wall_s())
     try:
         page = await api.backend.read(lambda store: store.tasks(query.chosen, query.limit, query.cursor))
     except ValueError as error:
-        message, _, remedy = str(error).partition("; ")
-        raise InvalidQueryError(message, remedy) from None
+        raise invalid_cursor(error) from None
     shown = [task_object(view, api.backend.progress(view.id)) for view in page.tasks]
     return json_answer(TaskPage(tasks=shown, cursor=page.cursor))
 

@@ -9,7 +9,7 @@ from hub.http.backend import AlertCounts, Health
 from hub.lifecycle import TaskState
 from hub.meter import Rates
 from hub.sessions import LiveNode
-from hub.store.contract import Accepted, NodeView, StoredLogs, StoreStats, TaskOptions, TaskView
+from hub.store.contract import Accepted, NodeCell, NodeView, StoredLogs, StoreStats, TaskOptions, TaskView
 from hub.verdict import Verdict, of_hub, verdict
 from protocol.frames import Progress
 
@@ -207,9 +207,17 @@ class NodeObject(Struct, frozen=True, kw_only=True):
 
 
 class NodePage(Struct, frozen=True, kw_only=True):
-    """All nodes, by id."""
+    """Nodes in the order that was asked for. ``total``: how many match; ``cursor`` is null after the last page."""
 
     nodes: list[NodeObject]
+    total: int
+    cursor: str | None
+
+
+class MapAnswer(Struct, frozen=True, kw_only=True):
+    """All nodes by id; each is ``[id, state, slots, slots in use, is cordoned]``."""
+
+    nodes: list[NodeCell]
 
 
 def node_object(view: NodeView, live: LiveNode | None) -> NodeObject:

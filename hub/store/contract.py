@@ -20,6 +20,7 @@ from typing import Annotated, Literal, Protocol, TypeAlias
 
 from msgspec import Meta, Struct
 
+from hub.filter_terms import Term
 from hub.lifecycle import TaskState
 from hub.retry import RetryPolicy
 from hub.samples import Sample
@@ -571,7 +572,9 @@ class TaskView(Struct, frozen=True, kw_only=True):
 
 
 class TaskFilter(Struct, frozen=True, kw_only=True):
-    """Which tasks to list; what is empty or None does not restrict. ``since``: submitted at or after."""
+    """Which tasks to list; what is empty or None does not restrict. ``since``: submitted at or after. ``terms`` must
+    all hold (`hub/filters.py`); the times in them are counted back from ``at``, on the wall clock.
+    """
 
     ids: Sequence[str] = ()
     states: Sequence[TaskState] = ()
@@ -581,6 +584,8 @@ class TaskFilter(Struct, frozen=True, kw_only=True):
     origin: str = ""
     label: tuple[str, str] | None = None
     since: float | None = None
+    terms: Sequence[Term] = ()
+    at: float = 0.0
 
 
 class TaskPage(Struct, frozen=True, kw_only=True):
@@ -589,6 +594,13 @@ class TaskPage(Struct, frozen=True, kw_only=True):
     """
 
     tasks: list[TaskView]
+    cursor: str | None
+
+
+class TaskIdPage(Struct, frozen=True, kw_only=True):
+    """Ids of tasks, newest first. ``cursor`` as in `TaskPage`."""
+
+    ids: list[str]
     cursor: str | None
 
 
@@ -619,6 +631,53 @@ class NodeView(Struct, frozen=True, kw_only=True):
     cancelled: int
     lost: int
     run_s: float
+
+
+NodeSort: TypeAlias = Literal[
+    "id", "name", "state", "version", "slots", "used", "free", "outbox", "rtt", "age", "seen", "connects",
+    "succeeded", "failed",
+]  # fmt: skip
+
+
+# More nodes than a hub has: a list without a limit.
+NODES_MAX = 1_000_000
+
+
+class NodeQuery(Struct, frozen=True, kw_only=True):
+    """Which nodes to list, and how.
+
+    ``terms`` must all hold; the times in them are counted back from ``at``, on the wall clock. ``live`` gives
+    ``(node id, slots in use, outbox, round trip in ms)`` of those that are connected; it is asked for by terms and
+    sorts about these and may be empty for others. Nodes of which a sort knows nothing come last, in both directions.
+    """
+
+    terms: Sequence[Term] = ()
+    at: float = 0.0
+    live: Sequence[tuple[str, int, int, float | None]] = ()
+    sort: NodeSort = "id"
+    is_descending: bool = False
+    limit: int = NODES_MAX
+    cursor: str | None = None
+
+
+class NodePage(Struct, frozen=True, kw_only=True):
+    """Nodes in the order that was asked for. ``total`` counts all that match; ``cursor`` is None after the last page.
+    Behind a cursor come those that sort behind the node where the page ended, whatever has changed since.
+    """
+
+    nodes: list[NodeView]
+    total: int
+    cursor: str | None
+
+
+class NodeCell(Struct, frozen=True, array_like=True):
+    """A node as a map shows it."""
+
+    id: str
+    state: Literal["online", "draining", "unreachable", "gone"]
+    slots: int
+    slots_in_use: int
+    cordoned: bool
 
 
 class QueuePlace(Struct, frozen=True, kw_only=True):
@@ -695,6 +754,10 @@ class Store(Protocol):
         """Give a page of tasks without payload and value. Raises ValueError for a cursor that is none of its own."""
         ...
 
+    def task_ids(self, chosen: TaskFilter, limit: int, cursor: str | None) -> TaskIdPage:
+        """Give the ids of the same page. Raises ValueError as `tasks` does."""
+        ...
+
     def values(self, task_ids: Sequence[str]) -> dict[str, bytes]:
         """Give the values of those of these tasks that have succeeded."""
         ...
@@ -713,6 +776,14 @@ class Store(Protocol):
 
     def nodes(self) -> list[NodeView]:
         """Give all nodes by id."""
+        ...
+
+    def node_page(self, query: NodeQuery) -> NodePage:
+        """Give a page of nodes. Raises ValueError for a cursor that is none of its own."""
+        ...
+
+    def node_map(self) -> list[NodeCell]:
+        """Give all nodes by id, as a map shows them. Cheap enough to be asked every second."""
         ...
 
     def stats(self) -> StoreStats:

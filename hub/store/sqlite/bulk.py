@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import TypeAlias, TypeVar
 
@@ -73,6 +73,11 @@ def among(values: Iterable[Value]) -> str:
     return _encode(list(values)).decode()
 
 
+def among_rows(rows: Iterable[Row]) -> str:
+    """Give the parameter for a join with ``json_each(?)``; ``value ->> 0`` is a row's first value."""
+    return _encode(list(rows)).decode()
+
+
 def _write(
     connection: sqlite3.Connection,
     statement: Callable[[str, str, str, int, int], str],
@@ -119,6 +124,7 @@ def _update_one_statement(table: str, key: str, assignments: str) -> tuple[str, 
     return _COLUMN.sub("?", text), order
 
 
-@cache
+# Filters make ever new statements; what fits here is what SQLite keeps prepared, too (connection.STATEMENTS_MAX).
+@lru_cache(512)
 def _read_statement(columns: str, rest: str) -> str:
     return f"SELECT json_group_array(json_array({columns})) {rest}"

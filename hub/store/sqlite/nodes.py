@@ -1,12 +1,8 @@
 """Nodes: who they are, whether they are there, and what an operator wants of them."""
 
-# ruff: noqa: S608 - statements are put together from names of this package; every value is a parameter
-
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
-from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -26,13 +22,11 @@ from hub.store.contract import (
     Reconciled,
     RegisterNode,
 )
-from hub.store.sqlite import bulk, codes, rows, settling
+from hub.store.sqlite import bulk, codes, node_queries, rows, settling
 from hub.store.sqlite.rows import StoredTask
 from hub.store.sqlite.settling import Settled
 from hub.store.sqlite.transaction import Transaction
 from protocol.frames import AttemptKey
-
-NodeState = Literal["online", "draining", "unreachable", "gone"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -43,42 +37,6 @@ class _Wishes(Struct, array_like=True):
     draining: int
 
 
-class _StoredNode(Struct, array_like=True):
-    """One row of `nodes` as it is shown."""
-
-    id: str
-    name: str
-    state: NodeState
-    cordoned: int
-    draining: int
-    labels: dict[str, str]
-    slots: int
-    slots_in_use: int
-    handlers: list[str]
-    version: str
-    instance_id: str
-    session_id: str
-    first_seen_at: float
-    last_seen_at: float
-    connected_at: float | None
-    connects: int
-    disconnects: int
-    last_disconnect_at: float | None
-    last_disconnect_reason: str
-    succeeded: int
-    failed: int
-    cancelled: int
-    lost: int
-    run_s: float
-
-
-_COLUMNS: Final = (
-    "id, name, state, cordoned, draining, json(labels), slots, slots_in_use, json(handlers), version, instance_id,"
-    " session_id, first_seen_at, last_seen_at, connected_at, connects, disconnects, last_disconnect_at,"
-    " last_disconnect_reason, succeeded, failed, cancelled, lost, run_s"
-)
-
-_nodes = msgspec.json.Decoder(list[_StoredNode])
 _wishes = msgspec.json.Decoder(list[_Wishes])
 _ids = msgspec.json.Decoder(list[tuple[str]])
 _holders = msgspec.json.Decoder(list[tuple[str, str]])
@@ -205,7 +163,7 @@ def wish(tx: Transaction, operation: NodeWish) -> NodeView | None:
     if state != before.state:
         tx.node_state(node_id, state)
     tx.flush_totals()
-    return view(tx.connection, node_id)
+    return node_queries.view(tx.connection, node_id)
 
 
 def hub_started(tx: Transaction, operation: HubStarted) -> Inherited:
@@ -255,51 +213,3 @@ def mark_gone(tx: Transaction, gone_after_s: float, batch: int) -> int:
 def _wishes_of(tx: Transaction, node_id: str) -> _Wishes | None:
     found = bulk.read(tx.connection, _wishes, "state, cordoned, draining", "FROM nodes WHERE id = ?", (node_id,))
     return found[0] if found else None
-
-
-# --- queries ---------------------------------------------------------------------------------------------------------
-
-
-def view(connection: sqlite3.Connection, node_id: str) -> NodeView | None:
-    """Give one node."""
-    in_use = "(SELECT COUNT(*) FROM tasks WHERE held = 1 AND tasks.node_id = nodes.id) AS slots_in_use"
-    rest = f"FROM (SELECT nodes.*, {in_use} FROM nodes WHERE id = ?)"
-    found = bulk.read(connection, _nodes, _COLUMNS, rest, (node_id,))
-    return _view(found[0]) if found else None
-
-
-def views(connection: sqlite3.Connection) -> list[NodeView]:
-    """Give all nodes by id."""
-    used = "SELECT node_id, COUNT(*) AS used FROM tasks WHERE held = 1 GROUP BY node_id"
-    joined = f"nodes LEFT JOIN ({used}) AS busy ON busy.node_id = nodes.id"
-    rest = f"FROM (SELECT nodes.*, IFNULL(used, 0) AS slots_in_use FROM {joined} ORDER BY id)"
-    return [_view(node) for node in bulk.read(connection, _nodes, _COLUMNS, rest)]
-
-
-def _view(node: _StoredNode) -> NodeView:
-    return NodeView(
-        id=node.id,
-        name=node.name,
-        state=node.state,
-        cordoned=node.cordoned == 1,
-        draining=node.draining == 1,
-        labels=node.labels,
-        slots=node.slots,
-        slots_in_use=node.slots_in_use,
-        handlers=node.handlers,
-        version=node.version,
-        instance_id=node.instance_id,
-        session_id=node.session_id,
-        first_seen_at=node.first_seen_at,
-        last_seen_at=node.last_seen_at,
-        connected_at=node.connected_at,
-        connects=node.connects,
-        disconnects=node.disconnects,
-        last_disconnect_at=node.last_disconnect_at,
-        last_disconnect_reason=node.last_disconnect_reason,
-        succeeded=node.succeeded,
-        failed=node.failed,
-        cancelled=node.cancelled,
-        lost=node.lost,
-        run_s=node.run_s,
-    )

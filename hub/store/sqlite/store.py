@@ -15,6 +15,9 @@ from hub.store import contract
 from hub.store.contract import (
     Committed,
     EventPage,
+    NodeCell,
+    NodePage,
+    NodeQuery,
     NodeView,
     Now,
     Operation,
@@ -22,6 +25,7 @@ from hub.store.contract import (
     StoredLogs,
     StoreStats,
     TaskFilter,
+    TaskIdPage,
     TaskPage,
     TaskView,
     TokenRow,
@@ -30,6 +34,7 @@ from hub.store.history import NodeSpan, NoteSample
 from hub.store.sqlite import (
     claiming,
     logs,
+    node_queries,
     nodes,
     queries,
     samples,
@@ -37,6 +42,7 @@ from hub.store.sqlite import (
     spans,
     submitting,
     sweeping,
+    task_queries,
     tokens,
 )
 from hub.store.sqlite.classes import Classes
@@ -209,19 +215,23 @@ class SqliteStore:
 
     def task(self, task_id: str) -> TaskView | None:
         """Give one task with payload and value."""
-        return self._read(lambda connection: queries.task(connection, task_id))
+        return self._read(lambda connection: task_queries.task(connection, task_id))
 
     def tasks(self, chosen: TaskFilter, limit: int, cursor: str | None) -> TaskPage:
         """Give a page of tasks without payload and value. Raises ValueError for a cursor that is none of its own."""
-        return self._read(lambda connection: queries.tasks(connection, chosen, limit, cursor))
+        return self._read(lambda connection: task_queries.tasks(connection, chosen, limit, cursor))
+
+    def task_ids(self, chosen: TaskFilter, limit: int, cursor: str | None) -> TaskIdPage:
+        """Give the ids of the same page. Raises ValueError as `tasks` does."""
+        return self._read(lambda connection: task_queries.task_ids(connection, chosen, limit, cursor))
 
     def values(self, task_ids: Sequence[str]) -> dict[str, bytes]:
         """Give the values of those of these tasks that have succeeded."""
-        return self._read(lambda connection: queries.values(connection, task_ids))
+        return self._read(lambda connection: task_queries.values(connection, task_ids))
 
     def queue_place(self, task_id: str) -> QueuePlace | None:
         """Give what the store knows about a waiting task."""
-        return self._read(lambda connection: queries.queue_place(connection, task_id))
+        return self._read(lambda connection: task_queries.queue_place(connection, task_id))
 
     def logs(self, task_id: str) -> StoredLogs:
         """Give the log lines of a task."""
@@ -229,11 +239,19 @@ class SqliteStore:
 
     def node(self, node_id: str) -> NodeView | None:
         """Give one node."""
-        return self._read(lambda connection: nodes.view(connection, node_id))
+        return self._read(lambda connection: node_queries.view(connection, node_id))
 
     def nodes(self) -> list[NodeView]:
         """Give all nodes by id."""
-        return self._read(nodes.views)
+        return self._read(node_queries.views)
+
+    def node_page(self, query: NodeQuery) -> NodePage:
+        """Give a page of nodes. Raises ValueError for a cursor that is none of its own."""
+        return self._read(lambda connection: node_queries.page(connection, query))
+
+    def node_map(self) -> list[NodeCell]:
+        """Give all nodes by id, as a map shows them."""
+        return self._read(node_queries.cells)
 
     def stats(self) -> StoreStats:
         """Count. Cheap enough to be asked every second."""

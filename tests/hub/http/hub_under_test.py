@@ -91,6 +91,9 @@ class StoreBackend:
     def live(self, node_id: str) -> LiveNode | None:
         return self.lives.get(node_id)
 
+    def live_nodes(self) -> dict[str, LiveNode]:
+        return self.lives
+
     def progress(self, task_id: str) -> Progress | None:
         return self.progresses.get(task_id)
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec import Meta, Struct
 
 from hub.http.errors import ApiError, InvalidTaskError, MalformedJsonError
-from hub.http.faults import FaultFinder, did_you_mean
+from hub.http.faults import FaultFinder
 
 
 class Thing(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -69,9 +69,3 @@ def test_what_only_our_decoder_refuses_is_refused_in_its_words() -> None:
 def test_words_for_a_path_are_those_of_its_schema() -> None:
     assert FINDER.words_for("anything") == "any JSON"
     assert FINDER.words_for("at_least") == "an integer of at least 3"
-
-
-def test_the_likeliest_name_comes_first() -> None:
-    assert did_you_mean("stat", ["state"]) == "did you mean state? there is: state"
-    assert did_you_mean("xyz", ["state", "name"]) == "there are: state, name"
-    assert did_you_mean("xyz", []) == "there is: none"
