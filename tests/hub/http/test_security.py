@@ -23,7 +23,7 @@ OPEN = {"GET /livez", "GET /readyz", "GET /openapi.json", "GET /v1/me", "POST /l
 ASKS_ITSELF = {"POST /login"}
 READ = {
     *("GET /v1/tasks", "GET /v1/tasks/{id}", "GET /v1/tasks/{id}/explain", "GET /v1/tasks/{id}/logs"),
-    *("GET /v1/nodes", "GET /v1/nodes/{id}", "GET /v1/stats", "GET /v1/events", "GET /metrics"),
+    *("GET /v1/nodes", "GET /v1/map", "GET /v1/nodes/{id}", "GET /v1/stats", "GET /v1/events", "GET /metrics"),
     *("GET /v1/history", "GET /v1/nodes/{id}/history"),
 }
 SUBMIT = {
