@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import click
+
+from moorline.configuration import ClientSettings, client_options
 
 # With fewer the work is over before anything has been killed in its middle.
 TASKS_MIN = 60
@@ -149,3 +152,63 @@ def chaos(
         pause=pause or everything,
     )
     sys.exit(show(settings, target, Output(as_json=as_json, html=html, keep=keep)))
+
+
+# A picture must hold something, and one that nobody can look at helps nobody.
+SIZE_MIN = (20, 5)
+SIZE_MAX = (500, 200)
+
+
+def _size(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text.strip())
+    size = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not all(least <= cells <= most for cells, least, most in zip(size, SIZE_MIN, SIZE_MAX, strict=True)):
+        raise click.BadParameter(f"{text!r} is no size; write columns and lines: 120x40, from 20x5 to 500x200.")
+    return size
+
+
+VIEWS = ("overview", "nodes", "tasks", "task", "events")
+
+
+@click.command(short_help="Watch the fleet: nodes, tasks, what is wrong and why.")
+@click.option("--view", type=click.Choice(VIEWS), default="overview", show_default=True, help="What to begin with.")
+@click.option("--filter", "filter_text", metavar="TEXT", default="", help="Show only what matches: 'state=failed'.")
+@click.option("--task", "task_id", metavar="TASK_ID", default="", help="Begin with this task.")
+@click.option("--ascii", "is_ascii", is_flag=True, help="Nothing but ASCII characters.")
+@click.option("--json", "as_json", is_flag=True, help="Print what is known now as one JSON document, and end.")
+@click.option("--svg", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture, and end.")
+@click.option("--size", metavar="WxH", callback=_size, help="Columns and lines of a picture that is not on a terminal.")
+@click.option("--beside-hub", type=int, hidden=True, help="The hub that shows this in its own terminal.")
+@client_options
+def top(
+    settings: ClientSettings,
+    *,
+    view: str,
+    filter_text: str,
+    task_id: str,
+    is_ascii: bool,
+    as_json: bool,
+    svg: Path | None,
+    size: tuple[int, int] | None,
+    beside_hub: int | None,
+) -> None:
+    """Watch the fleet: nodes, tasks, what is wrong and why.
+
+    Keys 1-5 change the view, Enter opens, / filters, ? names all keys, q leaves. It goes on through restarts of the
+    hub. On anything that is no terminal it prints what is to be seen now, once, and ends.
+    """
+    from dashboards.terminal.show import Wish, show  # noqa: PLC0415  # help and completion need none of it
+
+    wish = Wish(
+        view=VIEWS.index(view) + 1 if not task_id else 4,
+        filter=filter_text,
+        task_id=task_id,
+        is_ascii=is_ascii,
+        as_json=as_json,
+        svg=svg,
+        size=size,
+        hub_process=beside_hub,
+    )
+    sys.exit(show(settings, wish))

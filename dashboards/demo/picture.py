@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from dashboards.charts import ceiling, columns, spark_line
 from dashboards.demo.scenario import Phase, sentence
 from dashboards.demo.snapshot import Happening, HubState, NodeLook, NodeState, Snapshot, Tone
 
@@ -29,8 +29,6 @@ GOOD = "#8fbf7f"
 BAD = "#e06c75"
 WARN = "#e5c07b"
 DIM = "grey50"
-
-_SPARKS = "▁▂▃▄▅▆▇█"
 
 _STATIONS: tuple[tuple[str, frozenset[Phase]], ...] = (
     ("at work", frozenset({Phase.STARTING, Phase.WORKING})),
@@ -160,36 +158,13 @@ def _counts(snapshot: Snapshot, width: int) -> Text:
     return _line(text, width)
 
 
-def spark_line(values: Sequence[float]) -> str:
-    """Draw numbers as a line of little columns; zero is a low one."""
-    top = ceiling(values)
-    return "".join(_SPARKS[min(len(_SPARKS) - 1, int(value / top * len(_SPARKS)))] for value in values)
-
-
-def ceiling(values: Sequence[float]) -> float:
-    """Give the number that fills a column: the highest, but no more than thrice what is usual.
-
-    When a hub is back all results that were kept arrive at once; drawn to scale, that would flatten all the rest.
-    """
-    usual = [value for value in values if value > 0]
-    return min(max(usual), 3 * median(usual)) if usual else 1.0
-
-
 def rate_chart(values: Sequence[float], width: int, lines: int) -> list[Text]:
     """Draw numbers as columns over several lines, the newest on the right; says what a full column stands for."""
     top = ceiling(values)
     label = f" {top:.0f}/s"
     shown = list(values[-(width - len(label)) :])
-    # In eighths of a line; what is more than nothing is to be seen.
-    columns = [max(1 if value > 0 else 0, round(8 * lines * value / top)) for value in shown]
-    drawn = []
-    for line in range(lines - 1, -1, -1):
-        filled = "".join((" " + _SPARKS)[min(8, max(0, column - 8 * line))] for column in columns)
-        text = Text(filled or " ", ACCENT)
-        text.no_wrap = True
-        if line == lines - 1:
-            text.append(label, DIM)
-        drawn.append(text)
+    drawn = [Text(filled or " ", ACCENT, no_wrap=True) for filled in columns(shown, lines, top)]
+    drawn[0].append(label, DIM)
     return drawn
 
 

@@ -128,7 +128,7 @@ def completions(words: str, position: int) -> list[str]:
 
 
 def test_commands_options_and_values_are_completed() -> None:
-    assert completions("moorline to", 1) == ["token"]
+    assert completions("moorline tok", 1) == ["token"]
     assert completions("moorline task ca", 2) == ["cancel"]
     assert completions("moorline hub --dura", 2) == ["--durability"]
     assert completions("moorline hub --durability ", 3) == ["full", "normal"]

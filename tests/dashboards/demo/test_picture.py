@@ -7,7 +7,8 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from dashboards.demo.picture import rate_chart, render, spark_line
+from dashboards.charts import spark_line
+from dashboards.demo.picture import rate_chart, render
 from dashboards.demo.scenario import Phase, sentence
 from dashboards.demo.snapshot import Happening, HubState, NodeLook, NodeState, Snapshot
 

@@ -1,0 +1,157 @@
+"""The lines above each view: which hub, how old the picture is, the verdict in words, and the views by their keys."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.text import Text
+
+from dashboards.terminal.looks import ALARM, BAD, CHOSEN, DIM, STRONG, WARN, WELL, Look, level_look
+from dashboards.terminal.snapshot import Snapshot
+from dashboards.terminal.state import State, View
+from dashboards.terminal.texts import clean, line, spread, width_of, wrapped
+from moorline.words import ago, duration
+
+# The hub says something every second. Up to twice that the picture is of now; a number that flickers tells nobody
+# anything.
+FRESH_S: Final = 2.0
+
+# From this height on the verdict has two lines; from the other one on it has them if it does not fit on one.
+ROOMY_LINES: Final = 20
+LOW_LINES: Final = 12
+
+# The beginning of a hub's id tells it from others.
+HUB_ID_CHARACTERS: Final = 12
+
+_NAMES: Final = {
+    View.OVERVIEW: "Overview",
+    View.NODES: "Nodes",
+    View.TASKS: "Tasks",
+    View.TASK: "Task",
+    View.EVENTS: "Events",
+}
+
+
+def header(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
+    """Give the lines above the view; as many for every view, so that nothing jumps."""
+    return [
+        _title(snapshot, width),
+        *verdict_lines(snapshot, width, verdict_height(snapshot, width, height)),
+        _tabs(snapshot, state, width),
+    ]
+
+
+def _title(snapshot: Snapshot, width: int) -> Text:
+    stats = snapshot.stats
+    name: list[tuple[str, str]] = [("moorline", STRONG)]
+    if stats is None:
+        return spread(line(*name, (f"  {clean(snapshot.url)}", DIM)), line(), width)
+    up_s = None if stats.hub.started_at is None else max(0.0, snapshot.now_at - stats.hub.started_at)
+    # The most telling first; what does not fit beside the age is left out.
+    more = [
+        (f"  {_hub_name(stats.hub.id)}", ""),
+        (f"  up {duration(int(up_s)) if up_s is not None and up_s >= 60 else f'{int(up_s or 0)} s'}", ""),
+        (f"  v{clean(stats.hub.version)}", DIM),
+        (f"  {clean(snapshot.url)}", DIM),
+    ]
+    right = _age(snapshot)
+    room = width - right.cell_len - 1
+    for part in more:
+        if sum(width_of(text) for text, _ in name) + width_of(part[0]) > room:
+            break
+        name.append(part)
+    return spread(line(*name), right, width)
+
+
+def _hub_name(hub_id: str) -> str:
+    """Give what tells a hub from others, which its id may say itself."""
+    begun = clean(hub_id)[:HUB_ID_CHARACTERS]
+    return begun if begun.startswith("hub") else f"hub {begun}"
+
+
+def _age(snapshot: Snapshot) -> Text:
+    if snapshot.heard_at is None:
+        return line()
+    age_s = snapshot.now_at - snapshot.heard_at
+    if age_s < FRESH_S:
+        return line(("data <2s old", DIM))
+    return line((f"data {ago(snapshot.heard_at, snapshot.now_at)} old", WARN))
+
+
+def verdict(snapshot: Snapshot) -> tuple[Look, str]:
+    """Give how all is: a look, and the reasons in words."""
+    link, stats = snapshot.link, snapshot.stats
+    lasts = ago(link.since_at, snapshot.now_at)
+    match link.state:
+        case "refused":
+            return Look("✗", "REFUSED", ALARM), clean(link.reason)
+        case "away":
+            look = Look("▲", "HUB AWAY", ALARM)
+            return look, f"for {lasts}: {clean(link.reason)}. Trying again; it comes back by itself."
+        case "connecting" if stats is None:
+            return Look("◌", "CONNECTING", DIM), f"to {clean(snapshot.url)}"
+    if stats is None:
+        return Look("◌", "WAITING", DIM), "for what the hub says"
+    return level_look(stats.verdict.level), ", ".join(clean(reason) for reason in stats.verdict.reasons)
+
+
+def header_height(snapshot: Snapshot, width: int, height: int) -> int:
+    """Give how many lines the header takes."""
+    return 2 + verdict_height(snapshot, width, height)
+
+
+def verdict_height(snapshot: Snapshot, width: int, height: int) -> int:
+    """Give how many lines the verdict may take."""
+    if height >= ROOMY_LINES:
+        return 2
+    look, reasons = verdict(snapshot)
+    return 2 if height >= LOW_LINES and width_of(look.text) + width_of(reasons) + 3 > width else 1
+
+
+def verdict_lines(snapshot: Snapshot, width: int, lines_max: int) -> list[Text]:
+    """Give the verdict on one line, or with its reasons on two."""
+    look, reasons = verdict(snapshot)
+    word = f" {look.text} " if look.style == ALARM else look.text
+    # What is well is said calmly.
+    reason_style = "" if look.style == f"bold {WELL}" else WARN
+    if not reasons:
+        return [line((word, look.style)), *([line()] if lines_max > 1 else [])]
+    head = f"{word}: " if look.style != ALARM else f"{word} "
+    told = wrapped(head + reasons, width, lines_max)
+    first = told[0]
+    made = [line((first[: len(word)], look.style), (first[len(word) :], reason_style))]
+    made += [line((text, reason_style)) for text in told[1:]]
+    return made + [line()] * (lines_max - len(made))
+
+
+def _tabs(snapshot: Snapshot, state: State, width: int) -> Text:
+    right = _marks(snapshot, state)
+    for is_full in (True, False):
+        parts: list[tuple[str, str]] = []
+        for view in View:
+            is_here = view is state.view
+            word = f" {_NAMES[view]}{_count(snapshot, view) if is_full else ''}" if is_full or is_here else ""
+            parts.append((f" {view.value}{word} ", CHOSEN if is_here else DIM))
+        made = line(*parts)
+        if made.cell_len + right.cell_len < width:
+            return spread(made, right, width)
+    return made
+
+
+def _count(snapshot: Snapshot, view: View) -> str:
+    stats = snapshot.stats
+    if stats is None:
+        return ""
+    if view is View.NODES:
+        return f" {sum(count for state, count in stats.nodes.items() if state != 'gone'):,}"
+    return ""
+
+
+def _marks(snapshot: Snapshot, state: State) -> Text:
+    parts: list[tuple[str, str]] = []
+    if state.is_still:
+        parts.append((" ‖ STILL ", ALARM))
+    if snapshot.stats is not None and snapshot.stats.alerts.firing:
+        firing = snapshot.stats.alerts.firing
+        parts.append((f" ▲ {firing} {'alert' if firing == 1 else 'alerts'} ", BAD))
+    return line(*parts)

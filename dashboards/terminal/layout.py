@@ -1,0 +1,35 @@
+"""How many lines each part of the picture has, and the places in lists brought in line with what is in them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from dashboards.terminal.bindings import row_ids
+from dashboards.terminal.header import header_height
+from dashboards.terminal.snapshot import Snapshot
+from dashboards.terminal.state import LISTS, State, View
+from dashboards.terminal.views import task
+
+FOOTER_LINES: Final = 1
+# Over the rows of a list stand a line that says what is seen, and the titles.
+LIST_HEAD_LINES: Final = 2
+
+
+def body_height(snapshot: Snapshot, width: int, height: int) -> int:
+    """Give how many lines are between header and footer."""
+    return height - header_height(snapshot, width, height) - FOOTER_LINES
+
+
+def rows_shown(snapshot: Snapshot, state: State, width: int, height: int) -> int:
+    """Give how many rows of the list that is to be seen fit."""
+    return max(1, body_height(snapshot, width, height) - (LIST_HEAD_LINES if state.view in LISTS else 0))
+
+
+def settled(snapshot: Snapshot, state: State, width: int, height: int) -> State:
+    """Give the state with its place in a list that may have changed since."""
+    if state.view is View.TASK:
+        count = len(task.content(snapshot, state, width))
+        return replace(state, task_top=task.clamped_top(state.task_top, count, body_height(snapshot, width, height)))
+    ids = row_ids(snapshot, state)
+    return state.with_place(state.place.settled(ids, rows_shown(snapshot, state, width, height)))

@@ -1,0 +1,227 @@
+"""The loop that puts it together: keys in, what is looked at, what is heard of the hub, pictures out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from dashboards.terminal.acting import Actor
+from dashboards.terminal.footer import filter_line
+from dashboards.terminal.keys import ESCAPE_WITHIN_S, Key, KeyDecoder
+from dashboards.terminal.picture import render
+from dashboards.terminal.pressing import Sight, press, rows_wanted
+from dashboards.terminal.screen import Screen
+from dashboards.terminal.snapshot import Snapshot
+from dashboards.terminal.source import Look, Source
+from dashboards.terminal.state import FilterInput, Quit, Redraw, State
+from dashboards.terminal.tty import Terminal
+
+# Frames are at least so far apart: what changes faster cannot be read.
+FRAME_S: Final = 0.1
+# A key is answered sooner.
+KEY_FRAME_S: Final = 0.02
+# Ages grow by the second.
+TICK_S: Final = 1.0
+
+READ_BYTES: Final = 4096
+
+ENDING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Top:
+    """The dashboard on one terminal.
+
+    Args:
+        terminal: entered and left by this.
+        screen: what is drawn on.
+        source: what is heard of the hub.
+        actor: what does what is confirmed.
+        state: what is looked at in the beginning.
+        is_parent_there: asked now and then; once it says no, the picture ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        terminal: Terminal,
+        screen: Screen,
+        source: Source,
+        actor: Actor,
+        state: State,
+        is_parent_there: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._terminal = terminal
+        self._screen = screen
+        self._source = source
+        self._actor = actor
+        self._state = state
+        self._is_parent_there = is_parent_there
+        self._decoder = KeyDecoder()
+        self._escape: asyncio.TimerHandle | None = None
+        self._dirty = source.changed
+        self._is_pressed = False
+        self._end = asyncio.Event()
+        self._still: Snapshot | None = None
+        self.signal_number = 0
+        """The signal that ended it; 0: a key did."""
+
+    async def run(self) -> None:
+        """Show the hub until somebody leaves. The terminal is given back whatever happens."""
+        with self._terminal, self._signals():
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._terminal.keys, self._readable)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    working = [
+                        group.create_task(self._source.run(), name="source"),
+                        group.create_task(self._draw_for_ever(), name="drawing"),
+                        group.create_task(self._actor.run(), name="acting"),
+                    ]
+                    await self._end.wait()
+                    for task in working:
+                        task.cancel()
+            finally:
+                loop.remove_reader(self._terminal.keys)
+                if self._escape is not None:
+                    self._escape.cancel()
+
+    # --- drawing -----------------------------------------------------------------------------------------------------
+
+    async def _draw_for_ever(self) -> None:
+        while True:
+            self._dirty.clear()
+            self._is_pressed = False
+            if not self._is_parent_there():
+                self._end.set()
+            self._draw()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._dirty.wait()
+            if not self._is_pressed:
+                await asyncio.sleep(FRAME_S)
+            else:
+                await asyncio.sleep(KEY_FRAME_S)
+
+    def _sight(self) -> Sight:
+        """Give what is on the screen: the newest, or what it was when it was held still."""
+        snapshot = self._source.snapshot()
+        if not self._state.is_still:
+            self._still = None
+        elif self._still is None:
+            self._still = snapshot
+        width, height = self._terminal.size()
+        return Sight(self._still or snapshot, width, height)
+
+    def _draw(self) -> None:
+        if not self._terminal.is_entered:
+            # In the background the terminal is somebody else's.
+            if not self._terminal.is_in_foreground:
+                return
+            self._enter_again()
+        self._state = self._actor.noted(self._state)
+        snapshot, width, height = self._sight()
+        self._source.look_at(look_of(self._state, height))
+        cursor = None
+        if isinstance(self._state.dialog, FilterInput):
+            cursor = (height - 1, filter_line(self._state.dialog, width)[1])
+        self._screen.draw(render(snapshot, self._state, width, height), cursor)
+
+    # --- keys --------------------------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        if self._escape is not None:
+            self._escape.cancel()
+            self._escape = None
+        try:
+            piece = os.read(self._terminal.keys, READ_BYTES)
+        except OSError:
+            piece = b""
+        if not piece:
+            # The terminal is gone.
+            self._end.set()
+            return
+        self._press(self._decoder.feed(piece))
+        if self._decoder.is_waiting:
+            loop = asyncio.get_running_loop()
+            self._escape = loop.call_later(ESCAPE_WITHIN_S, lambda: self._press(self._decoder.flush()))
+
+    def _press(self, keys: list[Key]) -> None:
+        for key in keys:
+            pressed = press(self._state, key, self._sight())
+            self._state = pressed.state
+            for intent in pressed.intents:
+                match intent:
+                    case Quit():
+                        self._end.set()
+                    case Redraw():
+                        self._screen.forget()
+                    case _:
+                        self._actor.do(intent)
+        self._is_pressed = True
+        self._dirty.set()
+
+    # --- signals -----------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
+            loop.add_signal_handler(number, self._ended, number)
+        if self._state.is_beside_hub:
+            # Ctrl-C is meant for the hub, which then ends this, too.
+            loop.add_signal_handler(signal.SIGINT, lambda: None)
+        else:
+            loop.add_signal_handler(signal.SIGINT, self._ended, signal.SIGINT)
+        loop.add_signal_handler(signal.SIGWINCH, self._resized)
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        loop.add_signal_handler(signal.SIGCONT, self._continued)
+        try:
+            yield
+        finally:
+            for number in (*ENDING, signal.SIGINT, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT):
+                loop.remove_signal_handler(number)
+
+    def _ended(self, number: int) -> None:
+        self.signal_number = number
+        self._end.set()
+
+    def _resized(self) -> None:
+        self._screen.forget()
+        self._is_pressed = True
+        self._dirty.set()
+
+    def _suspend(self) -> None:
+        """Give the terminal back and stop, as Ctrl-Z wants it; goes on here once the shell continues the process."""
+        loop = asyncio.get_running_loop()
+        self._terminal.leave()
+        loop.remove_signal_handler(signal.SIGTSTP)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+
+    def _continued(self) -> None:
+        if self._terminal.is_in_foreground:
+            self._enter_again()
+            self._is_pressed = True
+            self._dirty.set()
+
+    def _enter_again(self) -> None:
+        self._terminal.enter()
+        self._screen.forget()
+
+
+def look_of(state: State, height: int) -> Look:
+    """Give what must be read for this to be seen."""
+    return Look(
+        view=state.view,
+        node_filter=state.node_filter,
+        task_filter=state.task_filter,
+        event_filter=state.event_filter,
+        node_sort=state.node_sort,
+        task_sort=state.task_sort,
+        task_id=state.task_id,
+        rows=rows_wanted(state, height),
+    )

@@ -1,0 +1,69 @@
+"""What happens, the newest on top."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.text import Text
+
+from dashboards.terminal.columns import Column, contents_of, head, plan, row
+from dashboards.terminal.looks import DIM, PLAIN, event_look
+from dashboards.terminal.snapshot import Snapshot
+from dashboards.terminal.state import State
+from dashboards.terminal.texts import Part, clean
+from dashboards.terminal.views.caption import caption, nothing
+from moorline.views import Event
+from moorline.words import clock
+
+COLUMNS: Final = (
+    Column(title="TIME (UTC)", rank=1, width=12),
+    Column(title="EVENT", width=13),
+    Column(title="WHAT", rank=0, width=8, width_max=40),
+    Column(title="NODE", rank=2, width=8, width_max=24),
+    Column(title="MORE", rank=3, width=14, width_max=120),
+    Column(title="TASK", rank=4, width=26, width_max=40),
+)
+
+
+def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
+    """Give the lines of the view."""
+    listing = snapshot.events
+    first, shown = state.events.top, listing.rows[state.events.top : state.events.top + height - 2]
+    lines = caption("events", listing, first, len(shown), "newest first", width)
+    if not listing.rows:
+        return lines + nothing(listing, "Nothing has happened since this view was opened.", width)
+    cells = [_cells(event) for event in shown]
+    chosen = plan(COLUMNS, contents_of(cells, len(COLUMNS)), width)
+    lines.append(head(COLUMNS, chosen, width))
+    return lines + [
+        row(COLUMNS, chosen, made, width, is_chosen=first + number == state.events.index)
+        for number, made in enumerate(cells)
+    ]
+
+
+def _cells(event: Event) -> list[Part]:
+    look = event_look(event.kind, event.state)
+    topic = event.kind.partition(".")[0]
+    subject = event.name or (event.node_id if topic == "node" else topic)
+    return [
+        (clock(event.at), DIM),
+        (look.text, look.style),
+        (clean(subject), PLAIN),
+        (clean(event.node_id) if topic != "node" else "", PLAIN),
+        (clean(_more(event)), DIM),
+        (clean(event.task_id), DIM),
+    ]
+
+
+def _more(event: Event) -> str:
+    said: list[str] = []
+    if event.kind == "reset":
+        return "events were missed that the hub no longer keeps"
+    if event.task_id and event.attempt > 1:
+        said.append(f"attempt {event.attempt}")
+    if event.kind == "task.progress" and event.done is not None:
+        said.append(f"{event.done:g}" if event.total is None else f"{event.done:g} of {event.total:g}")
+    said += [event.level, event.message, event.reason]
+    if event.error is not None:
+        said.append(": ".join(filter(None, [event.error.type or event.error.kind, event.error.message])))
+    return "  ".join(filter(None, said))

@@ -1,0 +1,44 @@
+"""The page that names all keys, what the glyphs mean, and how a filter is written."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.text import Text
+
+from dashboards.terminal.bindings import BINDINGS
+from dashboards.terminal.looks import DIM, NODE_LOOKS, STRONG, TASK_LOOKS
+from dashboards.terminal.state import State
+from dashboards.terminal.texts import line, padded, wrapped
+
+_KEY_CELLS: Final = 7
+
+_FILTERS: Final = (
+    "state=failed,lost name~hash node=n1 age>5m label.site=berlin error~Timeout attempt>1",
+    "All terms must hold. Ops: = != ~ (contains) !~ > >= < <=; quotes for spaces; a bare word: id or name contains it.",
+    "Events: kind=task.failed,node name=hash node=n1 task=ID group=ID",
+)
+_BESIDE: Final = "The hub runs in this terminal: q leaves the picture only, Ctrl-C ends the hub in good order."
+
+
+def body(state: State, width: int, height: int) -> list[Text]:
+    """Give the lines of the page; the most useful first, for those who see only the beginning."""
+    lines: list[Text] = []
+    for binding in BINDINGS:
+        for number, part in enumerate(wrapped(binding.about, max(10, width - _KEY_CELLS), 3)):
+            lines.append(line((padded(binding.label if not number else "", _KEY_CELLS), STRONG), part))
+    if state.is_beside_hub:
+        lines += [line((part, STRONG)) for part in wrapped(_BESIDE, width, 2)]
+    lines += [line(), line(("filters", STRONG))]
+    for text in _FILTERS:
+        lines += [line((part, DIM)) for part in wrapped(text, width, 4)]
+    lines += [line(), line(("glyphs", STRONG))]
+    for looks in (TASK_LOOKS, NODE_LOOKS):
+        made = line()
+        for look in looks.values():
+            if made.cell_len + len(look.text) > width and made.cell_len:
+                lines.append(made)
+                made = line()
+            made.append(f"{look.text}  ", look.style or None)
+        lines.append(made)
+    return lines[:height]

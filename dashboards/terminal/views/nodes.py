@@ -1,0 +1,93 @@
+"""The nodes as a table: how each is, what it does, how its link is, and why it was away."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.text import Text
+
+from dashboards.charts import bar
+from dashboards.terminal.columns import Column, contents_of, head, plan, row
+from dashboards.terminal.looks import BUSY, DIM, PLAIN, WARN, WELL, node_look
+from dashboards.terminal.snapshot import Snapshot
+from dashboards.terminal.state import NODE_SORTS, State
+from dashboards.terminal.texts import Part, clean, width_of
+from dashboards.terminal.views.caption import caption, nothing
+from moorline.views import NodeView
+from moorline.words import ago, pairs
+
+# Eight slots are drawn one by one; more are shown in proportion.
+BAR_CELLS: Final = 8
+
+COLUMNS: Final = (
+    Column(title="NODE", width=8, width_max=32),
+    Column(title="STATE", width=13),
+    Column(title="SLOTS", rank=1, width=BAR_CELLS),
+    Column(title="RUNS", rank=2, width=5, is_right=True),
+    Column(title="FOR", rank=3, width=4, is_right=True),
+    Column(title="TRIP", rank=5, width=7, is_right=True),
+    Column(title="DONE", rank=4, width=7, is_right=True),
+    Column(title="FAILED", rank=6, width=6, is_right=True),
+    Column(title="CONNECTS", rank=8, width=8, is_right=True),
+    Column(title="OUTBOX", rank=7, width=6, is_right=True),
+    Column(title="LAST AWAY", rank=9, width=18, width_max=40),
+    Column(title="LABELS", rank=10, width=12, width_max=40),
+    Column(title="VERSION", rank=11, width=7, width_max=16),
+)
+
+
+def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
+    """Give the lines of the view."""
+    listing = snapshot.nodes
+    first, shown = state.nodes.top, listing.rows[state.nodes.top : state.nodes.top + height - 2]
+    order = NODE_SORTS[state.node_sort][1]
+    lines = caption("nodes", listing, first, len(shown), order, width)
+    if not listing.rows:
+        return lines + nothing(listing, "No node has registered yet; `moorline node --app …` runs one.", width)
+    cells = [_cells(node, snapshot.now_at) for node in shown]
+    chosen = plan(COLUMNS, contents_of(cells, len(COLUMNS)), width)
+    lines.append(head(COLUMNS, chosen, width))
+    return lines + [
+        row(COLUMNS, chosen, made, width, is_chosen=first + number == state.nodes.index)
+        for number, made in enumerate(cells)
+    ]
+
+
+def _cells(node: NodeView, now_at: float) -> list[Part]:
+    look = node_look(node.state, cordoned=node.cordoned)
+    is_away = node.state in {"unreachable", "gone"}
+    since_at = node.last_seen_at if is_away else node.connected_at
+    last = node.last_disconnect
+    why = f"{ago(last.at, now_at)} ago: {clean(last.reason) or 'no reason given'}" if last else ""
+    used = node.slots_in_use
+    return [
+        (clean(node.id), PLAIN),
+        (look.text, look.style),
+        (_slots(node), DIM if is_away else WELL if used else DIM),
+        (f"{'-' if used is None or is_away else used}/{node.slots}", PLAIN),
+        (ago(since_at, now_at), WARN if is_away else PLAIN),
+        ("" if node.round_trip_ms is None or is_away else f"{node.round_trip_ms:.0f} ms", PLAIN),
+        (_total(node, "succeeded"), PLAIN),
+        (_total(node, "failed"), PLAIN),
+        (str(node.connects), PLAIN),
+        ("" if not node.outbox else str(node.outbox), BUSY),
+        (why, WARN if is_away else DIM),
+        (clean(pairs(node.labels)), DIM),
+        (clean(node.version), DIM),
+    ]
+
+
+def _slots(node: NodeView) -> str:
+    used = node.slots_in_use or 0
+    if node.state in {"unreachable", "gone"}:
+        return "▲" * min(node.slots, BAR_CELLS)
+    if node.slots <= BAR_CELLS:
+        return "■" * min(used, node.slots) + "□" * max(0, node.slots - used)
+    return "".join(bar(used / node.slots, BAR_CELLS, "■", "□"))
+
+
+def _total(node: NodeView, word: str) -> str:
+    count = node.totals.get(word, 0)
+    text = f"{count:,.0f}"
+    # As wide as its column at most: what is large is told in thousands.
+    return text if width_of(text) <= 7 else f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"

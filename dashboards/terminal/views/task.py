@@ -1,0 +1,174 @@
+"""All about one task: its facts, why it is where it is, its attempts, its error, what went in and out, and its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import orjson
+from rich.text import Text
+
+from dashboards.terminal.looks import BUSY, DIM, PLAIN, STRONG, WARN, WELL, task_look
+from dashboards.terminal.snapshot import Detail, Snapshot
+from dashboards.terminal.state import State
+from dashboards.terminal.texts import clean, clean_lines, cut, line, padded, wrapped
+from dashboards.terminal.timeline import timeline
+from dashboards.terminal.views.tasks import progress_text
+from moorline.views import LogLine, TaskView
+from moorline.words import ago, clock, duration, moment, pairs
+
+LABEL_CELLS: Final = 10
+# A document is read by scrolling; what is behind so many lines belongs into `moorline task get`.
+DOCUMENT_LINES_MAX: Final = 400
+# Nodes that do not run a task, and why: the hub tells of each; more than this is no longer read.
+REASONS_MAX: Final = 40
+# The newest lines of the log are those that matter.
+LOG_LINES_MAX: Final = 1000
+
+_REASON_STYLES: Final = {"can_run": WELL, "running_here": BUSY, "busy": PLAIN}
+_LEVEL_STYLES: Final = {"WARNING": WARN, "ERROR": WARN, "CRITICAL": WARN, "DEBUG": DIM}
+
+
+def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
+    """Give the lines of the view."""
+    lines = content(snapshot, state, width)
+    top = clamped_top(state.task_top, len(lines), height)
+    shown = lines[top : top + height]
+    hidden = len(lines) - top - height
+    if hidden > 0 and shown:
+        shown[-1] = line((f"↓ {hidden + 1} more lines", DIM))
+    return shown
+
+
+def clamped_top(top: int, count: int, height: int) -> int:
+    """Give the first line that is shown, so that the last one stands at the bottom."""
+    return max(0, min(top, count - height))
+
+
+def content(snapshot: Snapshot, state: State, width: int) -> list[Text]:
+    """Give all lines, of which some are seen."""
+    detail = snapshot.detail
+    if not state.task_id:
+        said = "No task is open: choose one in the tasks (3) or events (5) and press Enter."
+        return [line((part, DIM)) for part in wrapped(said, width, 3)]
+    if detail is None or detail.task_id != state.task_id or (detail.task is None and not detail.problem):
+        return [line((f"Reading task {clean(state.task_id)} …", DIM))]
+    if detail.task is None:
+        return [line((f"✗ {part}" if not number else part, WARN))
+                for number, part in enumerate(wrapped(clean(detail.problem), width - 2, 4))]  # fmt: skip
+    return list(_all(snapshot, detail, detail.task, width))
+
+
+def _all(snapshot: Snapshot, detail: Detail, task: TaskView, width: int) -> Iterator[Text]:
+    yield from _facts(task, snapshot.now_at, width)
+    if detail.explanation is not None and not task.is_final:
+        yield from _why(detail, width)
+    drawn = timeline(detail.attempts, task.submitted_at, snapshot.now_at, width)
+    if drawn:
+        yield from (line(), _title("attempts"), *drawn)
+    if task.error is not None:
+        said = ": ".join(filter(None, [task.error.type or task.error.kind, task.error.message]))
+        yield from (line(), _title("error"))
+        yield from (line((part, WARN)) for part in wrapped(clean(said), width, 6))
+        yield from (line((cut(part, width), DIM)) for part in clean_lines(task.error.traceback)[-DOCUMENT_LINES_MAX:])
+    if detail.logs is not None and (detail.logs.lines or detail.logs.dropped):
+        yield from _log(detail.logs.lines, detail.logs.dropped, width)
+    yield from _document("payload", task.payload, width)
+    if task.state == "succeeded":
+        yield from _document("value", task.value, width)
+
+
+def _title(text: str) -> Text:
+    return line((text, STRONG))
+
+
+def _facts(task: TaskView, now_at: float, width: int) -> Iterator[Text]:
+    look = task_look(task.state)
+    attempt = f"attempt {task.attempt}" if task.attempt else ""
+    tried = [f"{count} {word}" for count, word in ((task.failures, "failed"), (task.losses, "lost")) if count]
+    first = line((look.text, look.style), "  ", (clean(task.name), STRONG))
+    said = [clean(task.node or ""), attempt, *tried]
+    first.append("  " + "  ".join(filter(None, said)))
+    yield first
+    facts: list[tuple[str, str, str]] = [("task", clean(task.id), PLAIN)]
+    if task.progress is not None and not task.is_final:
+        facts.append(("progress", progress_text(task.progress), BUSY))
+    facts += [(label, text, PLAIN) for label, text in _times(task, now_at)]
+    facts += [
+        (label, clean(text), PLAIN)
+        for label, text in (
+            ("requires", pairs(task.requires)),
+            ("target", task.target or ""),
+            ("labels", pairs(task.labels)),
+            ("group", task.group or ""),
+            ("priority", str(task.priority) if task.priority else ""),
+        )
+        if text
+    ]
+    for label, text, style in facts:
+        yield line((padded(label, LABEL_CELLS), DIM), (cut(text, max(1, width - LABEL_CELLS)), style))
+
+
+def _times(task: TaskView, now_at: float) -> list[tuple[str, str]]:
+    waited = "" if task.wait_s is None else f", waited {duration(task.wait_s)}"
+    ran = "" if task.run_s is None else f", ran {duration(task.run_s)}"
+    rows = [
+        ("submitted", task.submitted_at, ""),
+        ("due", task.due_at if task.state == "scheduled" else None, ""),
+        ("deadline", task.deadline_at, ""),
+        ("started", task.started_at, waited),
+        ("finished", task.finished_at, ran),
+    ]
+    return [(label, f"{moment(at)} ({_away(at, now_at)}){more}") for label, at, more in rows if at is not None]
+
+
+def _away(at: float, now_at: float) -> str:
+    away = ago(at, now_at)
+    return f"in {away[1:]}" if away.startswith("+") else f"{away} ago"
+
+
+def _why(detail: Detail, width: int) -> Iterator[Text]:
+    explanation = detail.explanation
+    if explanation is None:
+        return
+    yield line()
+    place = f" (number {explanation.position:,} in the queue)" if explanation.position else ""
+    for number, part in enumerate(wrapped(clean(explanation.summary) + place, width - 5, 4)):
+        yield line(("why  " if not number else "     ", STRONG), part)
+    order = {"running_here": 0, "can_run": 1, "busy": 2}
+    reasons = sorted(explanation.nodes, key=lambda node: (order.get(node.reason, 3), node.node_id))
+    for reason in reasons[:REASONS_MAX]:
+        yield line(
+            "     ",
+            (padded(clean(reason.node_id), 16), PLAIN),
+            (padded(f" {reason.reason}", 17), _REASON_STYLES.get(reason.reason, WARN)),
+            (cut(f" {clean(reason.detail)}", max(1, width - 38)), DIM),
+        )
+    if len(reasons) > REASONS_MAX:
+        yield line((f"     and {len(reasons) - REASONS_MAX} more nodes", DIM))
+
+
+def _log(lines: Sequence[LogLine], dropped: int, width: int) -> Iterator[Text]:
+    yield line()
+    more = f"  {dropped:,} lines were dropped" if dropped else ""
+    yield line(("log", STRONG), (f"  newest first{more}", DIM))
+    for entry in reversed(lines[-LOG_LINES_MAX:]):
+        head = f"{clock(entry.at)}  {entry.attempt} {padded(clean(entry.level), 7)}  "
+        parts = clean_lines(entry.message) or [""]
+        for number, part in enumerate(parts):
+            before = head if not number else " " * len(head)
+            for piece in wrapped(part, max(20, width - len(head)), 3):
+                yield line((before, DIM), (piece, _LEVEL_STYLES.get(entry.level.upper(), PLAIN)))
+                before = " " * len(head)
+
+
+def _document(title: str, value: object, width: int) -> Iterator[Text]:
+    if value is None:
+        return
+    yield line()
+    yield _title(title)
+    lines = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode().splitlines()
+    for text in lines[:DOCUMENT_LINES_MAX]:
+        yield from (line(part) for part in wrapped(clean(text), width, 4))
+    if len(lines) > DOCUMENT_LINES_MAX:
+        yield line((f"… {len(lines) - DOCUMENT_LINES_MAX:,} more lines", DIM))

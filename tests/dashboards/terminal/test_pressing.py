@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dashboards.terminal.keys import Key
+from dashboards.terminal.pressing import Pressed, Sight, press
+from dashboards.terminal.snapshot import Listing, Snapshot
+from dashboards.terminal.state import Act, ActOnAll, Count, Help, Question, Quit, State, View, counted
+from tests.dashboards.terminal.fleets import AWAY, DEGRADED, WELL, looking_at
+
+
+def pressed(state: State, *names: str, snapshot: Snapshot = WELL) -> Pressed:
+    """Press keys one after the other; give the state, and the intents of the last."""
+    result = Pressed(state)
+    for name in names:
+        key = Key("paste", name[6:]) if name.startswith("paste ") else Key(name)
+        result = press(result.state, key, Sight(snapshot, 80, 24))
+    return result
+
+
+def typed(text: str) -> list[str]:
+    return list(text)
+
+
+def test_digits_open_the_views() -> None:
+    assert [pressed(State(), str(view.value)).state.view for view in View] == list(View)
+
+
+def test_moving_down_and_up_keeps_to_the_list() -> None:
+    state = looking_at(View.NODES)
+    assert pressed(state, "up").state.nodes.index == 0
+    assert pressed(state, "down", "j").state.nodes.index == 2
+    assert pressed(state, "end").state.nodes.index == 23
+    assert pressed(state, "end", "down").state.nodes.index == 23
+    assert pressed(state, "pagedown").state.nodes.index == 16
+    assert pressed(state, "end", "home").state.nodes.index == 0
+
+
+def test_the_chosen_row_stays_chosen_when_others_come_before_it() -> None:
+    state = pressed(looking_at(View.TASKS), "down", "down").state
+    chosen = WELL.tasks.rows[2]
+    later = replace(WELL, tasks=Listing(rows=(WELL.tasks.rows[90], *WELL.tasks.rows[:50]), is_read=True))
+    moved = pressed(state, "x", snapshot=later).state
+    assert later.tasks.rows[moved.tasks.index] == chosen
+
+
+def test_at_the_top_the_newest_row_is_chosen_whatever_it_is() -> None:
+    state = pressed(looking_at(View.TASKS), "down", "up").state
+    later = replace(WELL, tasks=Listing(rows=(WELL.tasks.rows[90], *WELL.tasks.rows[:50]), is_read=True))
+    assert pressed(state, "x", snapshot=later).state.tasks.index == 0
+
+
+def test_a_chosen_row_that_has_gone_leaves_its_place() -> None:
+    state = pressed(looking_at(View.TASKS), *["down"] * 30).state
+    short = replace(WELL, tasks=Listing(rows=WELL.tasks.rows[:5], is_read=True))
+    assert pressed(state, "x", snapshot=short).state.tasks.index == 4
+    empty = replace(WELL, tasks=Listing(is_read=True))
+    assert pressed(state, "down", snapshot=empty).state.tasks.index == 0
+
+
+def test_enter_opens_a_task_and_esc_leads_back() -> None:
+    opened = pressed(looking_at(View.TASKS), "down", "enter").state
+    assert opened.view is View.TASK
+    assert opened.task_id == WELL.tasks.rows[1].id
+    assert pressed(opened, "esc").state.view is View.TASKS
+
+
+def test_enter_on_a_node_shows_its_tasks() -> None:
+    opened = pressed(looking_at(View.NODES), "down", "enter").state
+    assert (opened.view, opened.task_filter) == (View.TASKS, "node=office-001")
+
+
+def test_enter_on_a_trouble_shows_what_is_behind_it() -> None:
+    opened = pressed(State(), "enter", snapshot=DEGRADED).state
+    assert (opened.view, opened.node_filter) == (View.NODES, "id=edge-003")
+    failed = pressed(State(), "end", "enter", snapshot=DEGRADED).state
+    assert (failed.view, failed.task_filter) == (View.TASKS, "errorgroup=e1")
+
+
+def test_enter_on_an_event_opens_its_task_or_its_node() -> None:
+    assert pressed(looking_at(View.EVENTS), "enter").state.task_id == WELL.events.rows[0].task_id
+    assert pressed(looking_at(View.EVENTS), "down", "down", "enter").state.node_filter == "id=edge-002"
+
+
+def test_a_filter_is_typed_and_edited_and_taken_with_enter() -> None:
+    state = pressed(looking_at(View.TASKS), "/", *typed("state=falixd"), *["left"] * 3, "backspace", "right").state
+    state = pressed(state, "l", "delete", "e", "enter").state
+    assert state.dialog is None
+    assert state.task_filter == "state=failed"
+    again = pressed(state, "/", "clear", *typed("name~q y"), "erase", *typed("1"), "enter").state
+    assert again.task_filter == "name~q 1"
+
+
+def test_keys_that_act_are_text_while_a_filter_is_typed() -> None:
+    result = pressed(looking_at(View.TASKS), "/", "q", "c", "y", "paste  d\x1bx", "enter")
+    assert result.intents == ()
+    assert result.state.task_filter == "qcy d\\x1bx"
+
+
+def test_esc_leaves_the_old_filter_and_a_second_one_takes_it_away() -> None:
+    state = looking_at(View.TASKS).with_filter("state=failed")
+    state = pressed(state, "/", "x", "esc").state
+    assert state.task_filter == "state=failed"
+    assert pressed(state, "esc").state.task_filter == ""
+
+
+def test_there_is_no_filter_where_there_is_no_list() -> None:
+    assert pressed(State(), "/").state.dialog is None
+
+
+def test_drain_asks_and_is_done_only_if_confirmed() -> None:
+    state = looking_at(View.NODES)
+    asked = pressed(state, "d")
+    assert asked.intents == ()
+    assert isinstance(asked.state.dialog, Question)
+    assert pressed(asked.state, "y").intents == (Act("drain", ("edge-000",)),)
+    for no in ("n", "esc", "enter"):
+        refused = pressed(asked.state, no)
+        assert (refused.intents, refused.state.dialog) == ((), None)
+
+
+def test_what_is_pasted_confirms_nothing() -> None:
+    asked = pressed(looking_at(View.NODES), "d", "paste y")
+    assert asked.intents == ()
+    assert asked.state.dialog is not None
+
+
+def test_cancel_offers_all_that_match_with_their_number() -> None:
+    state = looking_at(View.TASKS).with_filter("state=running")
+    asked = pressed(state, "c")
+    question = asked.state.dialog
+    assert isinstance(question, Question)
+    assert asked.intents == (Count(question),)
+    # Before they are counted nobody knows what would be done.
+    assert pressed(asked.state, "a").intents == ()
+    known = counted(asked.state, question, 132)
+    assert pressed(known, "a").intents == (ActOnAll("cancel", "state=running"),)
+
+
+def test_a_count_that_comes_too_late_changes_nothing() -> None:
+    question = Question(action="cancel", ids=("t",), label="", filter="x")
+    assert counted(State(), question, 3) == State()
+
+
+def test_nothing_is_asked_of_a_hub_that_is_away_or_with_a_token_that_may_not() -> None:
+    for snapshot in (AWAY, replace(WELL, role="read")):
+        assert pressed(looking_at(View.NODES), "d", snapshot=snapshot).state.dialog is None
+        assert pressed(looking_at(View.TASKS), "c", snapshot=snapshot).state.dialog is None
+
+
+def test_only_a_task_that_ended_badly_is_run_again() -> None:
+    failed = next(place for place, task in enumerate(WELL.tasks.rows) if task.state == "failed")
+    assert pressed(looking_at(View.TASKS), "r").state.dialog is None
+    asked = pressed(looking_at(View.TASKS), *["down"] * failed, "r").state
+    assert pressed(asked, "y").intents == (Act("retry", (WELL.tasks.rows[failed].id,)),)
+
+
+def test_space_holds_still_and_goes_on() -> None:
+    still = pressed(State(), " ").state
+    assert still.is_still
+    assert not pressed(still, " ").state.is_still
+    assert not pressed(still, "esc").state.is_still
+
+
+def test_help_closes_with_any_key_which_does_nothing_else() -> None:
+    state = pressed(State(), "?").state
+    assert state.dialog == Help()
+    closed = pressed(state, "q")
+    assert (closed.state.dialog, closed.intents) == (None, ())
+
+
+def test_q_leaves() -> None:
+    assert pressed(State(), "q").intents == (Quit(),)
+
+
+def test_s_changes_the_order_and_begins_at_the_top() -> None:
+    state = pressed(looking_at(View.NODES), "down", "down", "s").state
+    assert (state.node_sort, state.nodes.index) == (1, 0)
+
+
+def test_a_notice_lasts_until_the_next_key() -> None:
+    assert pressed(replace(State(), notice="done"), "x").state.notice == ""
+
+
+def test_a_task_scrolls_to_its_end_and_not_beyond() -> None:
+    state = pressed(looking_at(View.TASK), *["pagedown"] * 30).state
+    assert pressed(state, "up").state.task_top == state.task_top - 1
