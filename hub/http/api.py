@@ -54,6 +54,7 @@ class Api:
         self.decoder = TaskDecoder(self.new_id, settings.payload_bytes_max)
         self.room = Room()
         self.map_answer = SharedAnswer(MAP_HOLD_S)
+        self.bulks_under_way = 0
         self.requests: Counter[tuple[str, str, int]] = Counter()
         """Answered requests by method, route and status."""
         self.exposition = Exposition(self._reading)

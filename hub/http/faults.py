@@ -36,12 +36,14 @@ class FaultFinder:
     Args:
         kind: the type that they should have been decoded to.
         what: what such a text is called.
+        wrong: the error for all that is wrong outside of its options.
     """
 
-    def __init__(self, kind: type[msgspec.Struct], what: str) -> None:
+    def __init__(self, kind: type[msgspec.Struct], what: str, wrong: type[ApiError] = InvalidTaskError) -> None:
         (schema,), self._components = msgspec.json.schema_components([kind], ref_template="{name}")
         self._schema: Schema = self._resolved(schema)
         self._what = what
+        self._wrong_kind = wrong
 
     def fault(self, text: bytes, error: Exception, where: str = "") -> ApiError:
         """Give what to answer to ``text``, for which the decoder raised ``error``."""
@@ -68,7 +70,7 @@ class FaultFinder:
         return self._words(self._schema_at(list(path)))
 
     def _wrong(self, path: list[str], problem: str, where: str) -> ApiError:
-        kind = InvalidOptionError if path[:1] == ["options"] else InvalidTaskError
+        kind = InvalidOptionError if path[:1] == ["options"] else self._wrong_kind
         name = ".".join(path) or self._what
         return kind(f"{name} {problem}", self._words(self._schema_at(path)), where=where)
 
@@ -76,7 +78,7 @@ class FaultFinder:
         members = _value_at(value, path)
         keys = members if isinstance(members, dict) else {}
         wrong = next((key for key in keys if not is_identifier(key)), "")
-        kind = InvalidOptionError if path[:1] == ["options"] else InvalidTaskError
+        kind = InvalidOptionError if path[:1] == ["options"] else self._wrong_kind
         return kind(f"{'.'.join(path)} has the name {_quoted(wrong)}", IDENTIFIER_WORDS, where=where)
 
     def _unknown(self, path: list[str], name: str, where: str) -> ApiError:
@@ -87,7 +89,7 @@ class FaultFinder:
         if name in self._schema_at(["options"]).get("properties", ()):
             remedy = f"options stand in their own object: options.{name}"
             return UnknownOptionError(f"{full_name} is unknown", remedy, where=where)
-        return InvalidTaskError(f"{full_name} is unknown", did_you_mean(name, known), where=where)
+        return self._wrong_kind(f"{full_name} is unknown", did_you_mean(name, known), where=where)
 
     # --- schemas ------------------------------------------------------------------------------------------------------
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.http import tasks, views
+from hub.http import bulk, tasks, views
 from hub.http.bodies import JSON, NDJSON
 from hub.http.decoding import TimedTaskRequest
 from hub.http.errors import (
     ApiError,
     ConflictError,
     InvalidOptionError,
+    InvalidQueryError,
     InvalidTaskError,
     MalformedJsonError,
     MalformedRequestError,
@@ -79,6 +80,24 @@ TASK_ROUTES: Final[tuple[Route, ...]] = (
         tag="tasks",
         query=TASK_LIST,
         answers={200: Answer(about="A page of tasks.", kinds=(views.TaskPage,))},
+    ),
+    Route(
+        method="POST",
+        path="/v1/tasks/bulk",
+        role="submit",
+        handler=bulk.change_tasks,
+        name="changeTasks",
+        summary="Cancel or retry all tasks that meet a filter; or count them",
+        tag="tasks",
+        bodies={JSON: bulk.BulkRequest},
+        answers={200: Answer(about="What was done, and where to go on.", kinds=(bulk.BulkAnswer,))},
+        errors=(
+            MalformedRequestError,
+            MalformedJsonError,
+            InvalidQueryError,
+            PayloadTooLargeError,
+            UnsupportedMediaTypeError,
+        ),
     ),
     Route(
         method="GET",

@@ -355,9 +355,12 @@ class Cancel(Struct, frozen=True, kw_only=True):
 
 
 class Cancelled(Struct, frozen=True, kw_only=True):
-    """``(task_id, state now)`` in order, state None if there is no such task; and which held attempts to stop."""
+    """``(task_id, state now)`` in order, state None if there is no such task; which of them this very operation
+    changed; and which held attempts to stop.
+    """
 
     states: list[tuple[str, TaskState | None]]
+    changed: list[str]
     stop: list[TaskRow]
 
 

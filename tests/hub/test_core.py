@@ -412,6 +412,7 @@ def test_a_drained_node_is_told_to_leave_and_gets_nothing_new(hub: Hub) -> None:
     hub.submit("t")
     assert hub.pushed(node) == []
     live = hub.core.live("n")
+    assert hub.core.live_nodes() == {"n": live}
     assert live is not None
     assert live.draining
     hub.say(node, frames.Bye())
@@ -421,6 +422,7 @@ def test_a_drained_node_is_told_to_leave_and_gets_nothing_new(hub: Hub) -> None:
     assert view is not None
     assert (view.state, view.draining) == ("gone", False)
     assert hub.core.live("n") is None
+    assert hub.core.live_nodes() == {}
 
 
 def test_a_drain_that_the_node_missed_is_said_when_it_is_back(hub: Hub) -> None:

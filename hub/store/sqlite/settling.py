@@ -214,7 +214,7 @@ def cancel(tx: Transaction, operation: Cancel) -> Cancelled:
     write(tx, settled)
     stop = [row_of(item.task) for item in settled if item.change.held]
     states = [(task_id, STATES[known[task_id].code] if task_id in known else None) for task_id in operation.task_ids]
-    return Cancelled(states=states, stop=stop)
+    return Cancelled(states=states, changed=[item.task.task_id for item in settled], stop=stop)
 
 
 def revive(tx: Transaction, operation: Revive) -> Revived:

@@ -28,6 +28,7 @@ READ = {
 }
 SUBMIT = {
     *("POST /v1/tasks", "POST /v1/broadcasts", "POST /v1/tasks/{id}/cancel", "POST /v1/tasks/{id}/retry"),
+    "POST /v1/tasks/bulk",
 }
 ADMIN = {f"POST /v1/nodes/{{id}}/{verb}" for verb in ("cordon", "uncordon", "drain", "disconnect")}
 

@@ -117,7 +117,9 @@ def test_a_waiting_task_is_cancelled_at_once(board: Board) -> None:
         ("nobody", None),
         ("queued", "cancelled"),
     ]
+    assert cancelled.changed == ["queued", "scheduled"]
     assert cancelled.stop == []
+    assert board.cancel("queued").changed == []
     assert board.claim() == []
     error = board.view("queued").error
     assert error is not None
