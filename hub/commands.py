@@ -21,6 +21,7 @@ import click
 if TYPE_CHECKING:
     from hub.settings import HubSettings
     from hub.tokens import TokenView
+    from protocol.logs import LogFormat
 
 # What starting again cannot mend: a database that is damaged or too new.
 EXIT_REFUSED: Final = 1
@@ -71,6 +72,7 @@ _keeps = partial(click.option, cls=SectionOption, section="What it keeps")
 _admits = partial(click.option, cls=SectionOption, section="Who may come in")
 _nodes = partial(click.option, cls=SectionOption, section="Nodes")
 _limits = partial(click.option, cls=SectionOption, section="Limits")
+_tells = partial(click.option, cls=SectionOption, section="What it says")
 
 
 # The defaults stand in `hub.settings.HubSettings` too; a test holds the two against each other. Importing them here
@@ -115,6 +117,12 @@ _limits = partial(click.option, cls=SectionOption, section="Limits")
 @_limits("--connections-per-address-max", metavar="N", type=int, default=10_000, help="The same, from one address.")
 @_limits("--payload-bytes-max", metavar="BYTES", type=int, default=256 * 1024, help="Size of a task's payload.")
 @_limits("--result-bytes-max", metavar="BYTES", type=int, default=256 * 1024, help="Size of a task's value.")
+@_tells(
+    "--log-format",
+    type=click.Choice(["auto", "human", "json"]),
+    default="auto",
+    help="auto: for people on a terminal, JSON elsewhere.",
+)
 def hub(**options: Any) -> None:
     """Run a hub: it holds the nodes' sessions, keeps the tasks, and decides.
 
@@ -130,9 +138,9 @@ def _run(options: dict[str, Any]) -> int:
     from hub.settings import HubSettings  # noqa: PLC0415
     from hub.store.contract import StoreError  # noqa: PLC0415
 
-    _start_logging()
     try:
         settings = HubSettings(**options)
+        _start_logging(settings.log_format)
         _check_files(settings)
         return run(settings)
     except SettingsError as error:
@@ -143,14 +151,16 @@ def _run(options: dict[str, Any]) -> int:
         raise _system_error(error) from error
 
 
-def _start_logging() -> None:
+def _start_logging(form: LogFormat) -> None:
     """Log to stderr, one line an event; ``MOORLINE_LOG_LEVEL`` says how much."""
     import logging  # noqa: PLC0415  # help needs none
+
+    from protocol.logs import start_logging  # noqa: PLC0415
 
     level = os.environ.get("MOORLINE_LOG_LEVEL", "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         raise StartError(f"MOORLINE_LOG_LEVEL is {level}", "Set it to DEBUG, INFO, WARNING or ERROR.", EXIT_SETTINGS)
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    start_logging(form, level)
     if level == "INFO":
         # It says of each connection what the gateway says too, with the node's name.
         logging.getLogger("websockets").setLevel(logging.WARNING)

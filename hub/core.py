@@ -777,7 +777,15 @@ class HubCore:
             message = (
                 f"attempt {row.attempt} of task {row.task_id} is freed: nothing heard of {row.node_id} for its lease"
             )
-            told.append(does.Alarm(kind="lease_expired", node_id=row.node_id, message=message))
+            told.append(
+                does.Alarm(
+                    kind="lease_expired",
+                    node_id=row.node_id,
+                    task_id=row.task_id,
+                    attempt=row.attempt,
+                    message=message,
+                )
+            )
         return told
 
     def _swept(self, answer: store.Swept, now: Now) -> None:

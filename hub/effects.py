@@ -124,6 +124,8 @@ class Alarm(Struct, frozen=True, kw_only=True):
     ]
     message: str
     node_id: str = ""
+    task_id: str = ""
+    attempt: int | None = None
 
 
 Effect: TypeAlias = Persist | Send | Close | Reply | Tell | Alarm

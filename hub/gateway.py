@@ -31,6 +31,7 @@ from protocol.codec import encode_messages, node_frames_decoder
 from protocol.errors import FrameTooBigError, ProtocolError
 from protocol.frames import Frame, NodeFrame
 from protocol.limits import HUB_INSTANCE_HEADER, MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL
+from protocol.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +117,9 @@ class _Socket(ServerConnection):
         super().data_received(data)
         waiting_bytes = self.transport.get_write_buffer_size()
         if waiting_bytes > UNREAD_BYTES_MAX and not self.transport.is_closing():
-            logger.warning("%s does not read: %d bytes wait; dropping it", _address_of(self), waiting_bytes)
+            address = _address_of(self)
+            about = fields(address=address)
+            logger.warning("%s does not read: %d bytes wait; dropping it", address, waiting_bytes, extra=about)
             self.transport.abort()
 
 
@@ -357,7 +360,9 @@ class Gateway:
             reason = await self._listen(number, socket)
         except Exception:
             # The top of this connection: a bug must not pass in silence, nor end anything else.
-            logger.exception("connection %d from %s failed", number, address)
+            logger.exception(
+                "connection %d from %s failed", number, address, extra=fields(connection=number, address=address)
+            )
             socket.transport.abort()
         finally:
             self._addresses[address] -= 1
@@ -382,7 +387,9 @@ class Gateway:
             code = CloseCode.TOO_BIG if isinstance(error, FrameTooBigError) else error.close_code
             # A close frame carries 123 bytes of reason at most.
             text = str(error).encode()[:120].decode("utf-8", "ignore")
-            logger.warning("connection %d from %s closed: %s", number, _address_of(socket), error)
+            address = _address_of(socket)
+            about = fields(connection=number, address=address)
+            logger.warning("connection %d from %s closed: %s", number, address, error, extra=about)
             async with asyncio.timeout(CLOSE_TIMEOUT_S + 1):
                 await socket.close(code, text)
             return f"protocol error: {error}"
@@ -396,7 +403,10 @@ class Gateway:
             return
         peer.waiting.extend(frames)
         if len(peer.waiting) > FRAMES_WAITING_MAX:
-            logger.warning("connection %d does not read: %d frames wait; closing it", number, len(peer.waiting))
+            about = fields(connection=number, address=_address_of(peer.socket))
+            logger.warning(
+                "connection %d does not read: %d frames wait; closing it", number, len(peer.waiting), extra=about
+            )
             peer.forget()
             self.close(number, CloseCode.TOO_SLOW, "too slow: it does not read what it is sent")
         self._wake(peer)
@@ -463,7 +473,9 @@ class Gateway:
         except ConnectionClosed:
             peer.forget()
         except TimeoutError:
-            logger.warning("a message to %s did not leave in time; dropping the connection", _address_of(socket))
+            address = _address_of(socket)
+            about = fields(address=address)
+            logger.warning("a message to %s did not leave in time; dropping the connection", address, extra=about)
             peer.forget()
             socket.transport.abort()
         except Exception as error:
@@ -477,7 +489,9 @@ class Gateway:
 def _give_up(peer: _Peer, error: Exception) -> None:
     """Drop a connection on which something could not be said: the next one begins with all that is still to be said."""
     if not isinstance(error, ConnectionResetError):
-        logger.error("a frame to %s could not be sent; dropping it", _address_of(peer.socket), exc_info=error)
+        address = _address_of(peer.socket)
+        about = fields(address=address)
+        logger.error("a frame to %s could not be sent; dropping it", address, exc_info=error, extra=about)
     peer.forget()
     peer.socket.transport.abort()
 

@@ -56,6 +56,7 @@ from hub.store.writer import StoreWriter
 from hub.tokens import Grant, TokenBook
 from protocol.close_codes import CloseCode
 from protocol.frames import HubLimits, NodeFrame, Progress
+from protocol.logs import announce, fields
 
 logger = logging.getLogger(__name__)
 
@@ -293,7 +294,10 @@ class HubService:
                 case does.Tell():
                     self.events.tell(effect.node_id, effect.frame, self._clock().wall_s)
                 case does.Alarm():
-                    logger.warning("%s: %s", effect.kind, effect.message, extra={"node_id": effect.node_id})
+                    about = fields(
+                        node_id=effect.node_id, task_id=effect.task_id, attempt=effect.attempt, alarm=effect.kind
+                    )
+                    logger.warning("%s: %s", effect.kind, effect.message, extra=about)
 
     def _reply(self, effect: does.Reply) -> None:
         call = self._calls.pop(effect.request, None)
@@ -538,7 +542,7 @@ async def serve(settings: HubSettings) -> int:
     try:
         await service.start()
         _calm_collector()
-        print(_ready_line(service), file=sys.stderr, flush=True)
+        announce(logger, _ready_line(service))
         await ended.wait()
     finally:
         await service.stop()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from hub.errors import SettingsError
 from hub.store.contract import WEEK_S
 from protocol.limits import PAYLOAD_BYTES_MAX, RESULT_BYTES_MAX
+from protocol.logs import LogFormat
 
 DATABASE_NAME = "hub.db"
 
@@ -46,6 +47,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     retention_count: int = 1_000_000
     gone_after_s: float = 3600.0
     strict_names: bool = False
+    log_format: LogFormat = "auto"
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):

@@ -18,6 +18,19 @@ class _ToHub(logging.Handler):
         self._on_log(record.levelname, self.format(record))
 
 
+class _OfAttempt(logging.Filter):
+    """Write into each line which attempt says it, for the node's own log."""
+
+    def __init__(self, task_id: str, attempt: int) -> None:
+        super().__init__()
+        self._task_id = task_id
+        self._attempt = attempt
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.task_id, record.attempt = self._task_id, self._attempt
+        return True
+
+
 class Context:
     """One attempt, as its handler sees it. Usable from the handler's thread or task, and only while it runs.
 
@@ -98,6 +111,7 @@ class Context:
             # Not registered under its name: a logger for each attempt would never be freed.
             logger = logging.Logger(f"moorline.task.{self.name}", logging.DEBUG)
             logger.parent = logging.getLogger("moorline.task")
+            logger.addFilter(_OfAttempt(self.task_id, self.attempt))
             logger.addHandler(_ToHub(self._on_log))
             self._logger = logger
         return self._logger

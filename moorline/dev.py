@@ -35,6 +35,9 @@ LINE_BYTES_MAX: Final = 64 * 1024
 NODES_MAX: Final = 64
 COLOURS: Final = ("cyan", "green", "magenta", "blue", "yellow")
 
+# What they say goes through a pipe, and a person reads it all the same.
+LOGS_FOR_PEOPLE: Final = ("--log-format", "human")
+
 READY: Final = re.compile(r"hub ready: nodes (?P<nodes>\S+) http (?P<http>\S+)")
 
 
@@ -53,12 +56,13 @@ class Plan:
     def hub_command(self) -> list[str]:
         """Give the hub's command line."""
         ports = ("--node-port", str(self.node_port), "--http-port", str(self.http_port))
-        return [*self.program, "hub", *ports, "--state", str(self.folder / "hub")]
+        return [*self.program, "hub", *ports, "--state", str(self.folder / "hub"), *LOGS_FOR_PEOPLE]
 
     def node_command(self, number: int, hub_address: str) -> list[str]:
         """Give the command line of the ``number``-th node."""
         name = f"dev-{number}"
-        command = [*self.program, "node", "--hub", hub_address, "--node-id", name, "--state", str(self.folder / name)]
+        state = ("--state", str(self.folder / name))
+        command = [*self.program, "node", "--hub", hub_address, "--node-id", name, *state, *LOGS_FOR_PEOPLE]
         for app in self.apps:
             command += ["--app", app]
         if self.slots is not None:

@@ -7,23 +7,22 @@ load the HTTP client that the other commands need.
 from __future__ import annotations
 
 import importlib
-import logging
 import os
-import sys
 import traceback
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from node.errors import AppBrokenError, NodeError, SettingsError, StateFolderLockedError
 
+if TYPE_CHECKING:
+    from protocol.logs import LogFormat
+
 # Exit codes are those of docs/reference/cli.md. What cannot be started as it was asked for: settings, apps, a folder.
 EXIT_USAGE: Final = 2
 # Another process holds the state folder; it may be free the next time.
 EXIT_CONFLICT: Final = 6
-
-LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class LazyGroup(click.Group):
@@ -134,8 +133,14 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     default="info",
     help="How much is said on stderr.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "human", "json"]),
+    default="auto",
+    help="auto: for people on a terminal, JSON elsewhere.",
+)
 @click.pass_context
-def node(ctx: click.Context, /, *, log_level: str, **options: Any) -> None:
+def node(ctx: click.Context, /, *, log_level: str, log_format: LogFormat, **options: Any) -> None:
     """Run a node: connect to a hub, and run the tasks that it pushes.
 
     SIGTERM or Ctrl-C drains: what runs is finished, nothing new is taken. A second one stops what runs.
@@ -146,21 +151,21 @@ def node(ctx: click.Context, /, *, log_level: str, **options: Any) -> None:
     """  # noqa: D301 - click's mark for a paragraph that keeps its lines
     if ctx.invoked_subcommand is not None:
         return
-    logging.basicConfig(stream=sys.stderr, level=log_level.upper(), format=LOG_FORMAT)
     # Importing websockets and uvloop takes longer than all else that a help text needs.
     from node.service import run  # noqa: PLC0415
     from node.settings import NodeSettings  # noqa: PLC0415
+    from protocol.logs import fields, start_logging  # noqa: PLC0415
 
     try:
-        code = run(
-            NodeSettings(
-                hubs=options.pop("hub"),
-                apps=options.pop("app"),
-                labels=options.pop("label"),
-                token=options.pop("token") or os.environ.get("MOORLINE_TOKEN"),
-                **options,
-            )
+        settings = NodeSettings(
+            hubs=options.pop("hub"),
+            apps=options.pop("app"),
+            labels=options.pop("label"),
+            token=options.pop("token") or os.environ.get("MOORLINE_TOKEN"),
+            **options,
         )
+        start_logging(log_format, log_level, always=fields(node_id=settings.resolved_node_id))
+        code = run(settings)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     except AppBrokenError as error:

@@ -26,6 +26,7 @@ from node.errors import OutboxError
 from protocol.codec import encode, node_frames_decoder
 from protocol.errors import ProtocolError
 from protocol.frames import AttemptKey, Result
+from protocol.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,13 @@ class Journal:
             try:
                 (result,) = decoder.decode(frame)
             except (ProtocolError, ValueError) as error:
-                logger.error("the outbox holds a result that cannot be read: task %s/%d: %s", task_id, attempt, error)
+                logger.error(
+                    "the outbox holds a result that cannot be read: task %s/%d: %s",
+                    task_id,
+                    attempt,
+                    error,
+                    extra=fields(task_id=task_id, attempt=attempt),
+                )
                 continue
             if isinstance(result, Result):
                 entries.append(Entry(result, ended_at))

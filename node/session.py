@@ -43,6 +43,7 @@ from node.state_folder import StateFolder
 from protocol.close_codes import CloseCode
 from protocol.errors import ProtocolError
 from protocol.frames import AttemptKey, NodeFrame
+from protocol.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +195,8 @@ class Session:
             case Forget():
                 self._outbox.forget(effect.keys)
             case Stop():
-                logger.info("stopping task %s/%d: %s", *effect.key, effect.reason)
+                about = fields(task_id=effect.key[0], attempt=effect.key[1])
+                logger.info("stopping task %s/%d: %s", *effect.key, effect.reason, extra=about)
                 self._executor.stop(effect.key)
             case Close():
                 if effect.connection == self._number and self._connection is not None:
@@ -230,7 +232,14 @@ class Session:
         self._said = ("", float("-inf"))
         self._executor.result_bytes_max = joined.limits.result_bytes_max
         how = "resumed" if joined.is_resumed else "registered"
-        logger.info("connected to hub %s at %s: %s, session %s", joined.hub_id, joined.url, how, joined.session_id)
+        logger.info(
+            "connected to hub %s at %s: %s, session %s",
+            joined.hub_id,
+            joined.url,
+            how,
+            joined.session_id,
+            extra=fields(session_id=joined.session_id, hub=joined.url),
+        )
         if not joined.is_resumed:
             try:
                 self._folder.forget_predecessors()
@@ -260,9 +269,16 @@ class Session:
                 dial.reason,
                 dial.url,
                 dial.after_s / 60,
+                extra=fields(hub=dial.url),
             )
         else:
-            logger.warning("no session with a hub: %s; next try at %s in %.1f s", dial.reason, dial.url, dial.after_s)
+            logger.warning(
+                "no session with a hub: %s; next try at %s in %.1f s",
+                dial.reason,
+                dial.url,
+                dial.after_s,
+                extra=fields(hub=dial.url),
+            )
 
     # --- connections ------------------------------------------------------------------------------------------------
 
@@ -280,7 +296,7 @@ class Session:
             self._fail(str(error), is_fatal=error.is_fatal, retry_after_s=error.retry_after_s)
             return
         except Exception as error:
-            logger.exception("a dial to %s failed in a way that it should not", url)
+            logger.exception("a dial to %s failed in a way that it should not", url, extra=fields(hub=url))
             self._fail(f"{type(error).__name__}: {error}")
             return
         self._number += 1

@@ -7,8 +7,8 @@
 - ``sleep``: the thread stands still for `SLEEP_S`.
 
 ``nth`` counts from 1, the default: the action is taken at the n-th time that the place is reached, and then no more.
-Names begin with ``hub.`` or ``node.``; which there are is written in `hub.failpoints` and `node.failpoints`. This is
-the only thing besides the wire that both share, and stands here for that.
+Names begin with ``hub.`` or ``node.``; which there are is written in `hub.failpoints` and `node.failpoints`. Both share
+this, and neither may import the other: so it stands beside the wire.
 """
 
 from __future__ import annotations

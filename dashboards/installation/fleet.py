@@ -32,7 +32,7 @@ class Fleet:
         self.url = f"http://127.0.0.1:{http_port}"
         self.hub = self._make_process(
             *("hub", "hub", "--node-port", str(self.node_port), "--http-port", str(http_port)),
-            *("--state", str(folder / "hub"), *hub_arguments),
+            *("--state", str(folder / "hub"), "--log-format", "human", *hub_arguments),
         )
         self.nodes: dict[str, ManagedProcess] = {}
         self._ready_within_s = ready_within_s
@@ -68,7 +68,7 @@ class Fleet:
         """Add a node, to be started by whoever wants it; with ``hub_url`` it dials that and not the hub itself."""
         self.nodes[node_id] = self._make_process(
             *(node_id, "node", "--hub", hub_url or f"ws://127.0.0.1:{self.node_port}", "--node-id", node_id),
-            *("--slots", str(slots), "--app", app, "--state", str(self.folder / node_id)),
+            *("--slots", str(slots), "--app", app, "--state", str(self.folder / node_id), "--log-format", "human"),
         )
         return self.nodes[node_id]
 

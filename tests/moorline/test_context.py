@@ -66,6 +66,14 @@ def test_log_lines_go_to_the_node_and_to_this_process(caplog: pytest.LogCaptureF
     assert [(record.name, record.message) for record in caplog.records] == [("moorline.task.work", "3 left")]
 
 
+def test_a_log_line_says_which_attempt_it_is_from(caplog: pytest.LogCaptureFixture) -> None:
+    context = Notes().context()
+    with caplog.at_level(logging.DEBUG):
+        context.logger.warning("here")
+    (record,) = (vars(record) for record in caplog.records)
+    assert (record["task_id"], record["attempt"]) == (context.task_id, context.attempt)
+
+
 def test_the_logger_of_an_attempt_is_made_once_and_kept_nowhere() -> None:
     context = Notes().context()
     assert context.logger is context.logger
