@@ -49,7 +49,7 @@ from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
 from hub.store.contract import Committed, NewTask, NodeView, Store
-from hub.store.history import NoteSample
+from hub.store.history import Deed, NoteDeed, NoteSample
 from hub.store.reader import StoreReader
 from hub.store.sqlite.store import SqliteStore
 from hub.store.writer import StoreWriter
@@ -393,13 +393,7 @@ class HubService:
 
         Cancelling the wait does not undo the call: it may still be committed.
         """
-        if self._stopping:
-            raise HubStoppingError
-        degraded = self._core.degraded
-        if degraded is None and len(self._calls) >= CALLS_MAX:
-            degraded = f"{CALLS_MAX} calls wait already"
-        if degraded is not None:
-            raise HubDegradedError(degraded)
+        self._check_open()
         self._last_call += 1
         request = self._last_call
         call = self._calls[request] = self._loop.create_future()
@@ -414,6 +408,16 @@ class HubService:
             raise HubDegradedError(message) from None
         finally:
             self._calls.pop(request, None)
+
+    def _check_open(self) -> None:
+        """Raise HubStoppingError or HubDegradedError if no more calls are taken."""
+        if self._stopping:
+            raise HubStoppingError
+        degraded = self._core.degraded
+        if degraded is None and len(self._calls) >= CALLS_MAX:
+            degraded = f"{CALLS_MAX} calls wait already"
+        if degraded is not None:
+            raise HubDegradedError(degraded)
 
     async def submit(self, tasks: Sequence[NewTask]) -> store.Submitted:
         """Accept tasks; returns after the commit."""
@@ -454,6 +458,15 @@ class HubService:
         told = self._core.disconnect(node_id)
         self._apply(told)
         return bool(told)
+
+    def note(self, deed: Deed) -> None:
+        """Put a line into the audit log; whatever is put next stands behind it."""
+        self._check_open()
+        self._writer.put(NoteDeed(deed=deed), Ticket())
+
+    async def noted(self, deed: Deed) -> None:
+        """Put a line into the audit log; returns after its commit."""
+        await self._perform(lambda request: [does.Persist(NoteDeed(deed=deed), Ticket(request=request))])
 
     async def read(self, query: Callable[[Store], T]) -> T:
         """Ask the store on its reader thread."""

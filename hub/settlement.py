@@ -72,7 +72,7 @@ def lose(row: TaskRow, reason: str) -> Change | None:
     elif losses >= LOSSES_MAX:
         error = TaskError(kind="lost", message=f"{where}; lost {losses} times", retryable=False)
     else:
-        return _move(row, Move.RETRY_NOW, losses=losses, counts_as="lost")
+        return _move(row, Move.RETRY_NOW, losses=losses, counts_as="lost", reason=where)
     return _move(row, Move.LOSE, losses=losses, error=error, counts_as="lost")
 
 
@@ -119,6 +119,7 @@ def _move(
     pause_s: float | None = None,
     error: TaskError | None = None,
     counts_as: CountsAs = "",
+    reason: str = "",
 ) -> Change:
     return Change(
         row=row,
@@ -129,6 +130,7 @@ def _move(
         pause_s=pause_s,
         error=error,
         counts_as=counts_as,
+        reason=reason,
     )
 
 

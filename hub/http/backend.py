@@ -13,6 +13,7 @@ from hub.meter import Rates
 from hub.metrics.reading import Reading
 from hub.sessions import LiveNode
 from hub.store.contract import Broadcasted, Cancelled, NewTask, NodeView, Revived, Store, StoreStats, Submitted
+from hub.store.history import Deed
 from protocol.frames import Progress
 
 T = TypeVar("T")
@@ -81,6 +82,14 @@ class HubBackend(Protocol):
 
     async def disconnect(self, node_id: str) -> bool:
         """Close a node's connection; False if it has none."""
+        ...
+
+    def note(self, deed: Deed) -> None:
+        """Put a line into the audit log, before whatever is put next. Raises as the verbs do."""
+        ...
+
+    async def noted(self, deed: Deed) -> None:
+        """Put a line into the audit log; returns after its commit."""
         ...
 
     async def read(self, query: Callable[[Store], T]) -> T:

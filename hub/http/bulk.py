@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from hub.errors import HubDegradedError, HubStoppingError
 from hub.filter_terms import TASK_FIELDS, Term
 from hub.filters import FILTER_CHARACTERS_MAX
+from hub.http import audit
 from hub.http.answers import json_answer
 from hub.http.api import Api
 from hub.http.backend import HubBackend
@@ -84,6 +85,8 @@ async def change_tasks(api: Api, request: web.Request) -> web.StreamResponse:
         raise TooManyConnectionsError(message, "try again in a second", retry_after_s=BUSY_RETRY_AFTER_S)
     api.bulks_under_way += 1
     try:
+        if not said.count_only:
+            audit.note(api, request, "task.bulk", detail=f"{said.action} at most {said.limit}: {said.filter}")
         walk = Walk(api.backend, said, terms, api.wall_s())
         return json_answer(await walk.go())
     except ValueError as error:

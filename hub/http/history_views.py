@@ -1,14 +1,16 @@
-"""What the API shows of the past: charts as columns, the spans of a node."""
+"""What the API shows of the past: charts as columns, spans of a node, errors, attempts, the audit log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
+from hub.events import ErrorObject, error_object
 from hub.meter import Histogram
 from hub.samples import Sample
-from hub.store.history import NodeSpan
+from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan
 
 
 class HistoryAnswer(Struct, frozen=True, kw_only=True):
@@ -104,3 +106,108 @@ def node_history_answer(node_id: str, since: float, until: float, spans: Sequenc
         for span in spans
     ]
     return NodeHistoryAnswer(node_id=node_id, since=since, until=until, spans=shown)
+
+
+class ErrorGroupObject(Struct, frozen=True, kw_only=True):
+    """Attempts that ended alike: same task name, kind and type of error, same place. ``message`` is that of the first
+    one with `#` for numbers and ids; ``place`` is `file:line in function`, empty where no traceback is known.
+    """
+
+    id: str
+    name: str
+    kind: str
+    type: str
+    message: str
+    place: str
+    count: int
+    first_at: float
+    last_at: float
+    last_task_id: str
+
+
+class ErrorsAnswer(Struct, frozen=True, kw_only=True):
+    """Groups of errors, last seen first."""
+
+    groups: list[ErrorGroupObject]
+
+
+def errors_answer(groups: Sequence[ErrorGroup]) -> ErrorsAnswer:
+    """Show groups of errors."""
+    return ErrorsAnswer(groups=[msgspec.convert(group, ErrorGroupObject, from_attributes=True) for group in groups])
+
+
+class AttemptObject(Struct, frozen=True, kw_only=True):
+    """One attempt of a task. ``outcome`` null: it runs; `returned`: its node left before it had begun. ``run_s``: as
+    the node measured it. A long traceback is cut; all of it stands in the task's own error.
+    """
+
+    attempt: int
+    node: str
+    started_at: float | None
+    ended_at: float | None
+    outcome: str | None
+    run_s: float | None
+    error: ErrorObject | None
+
+
+class AttemptsAnswer(Struct, frozen=True, kw_only=True):
+    """The attempts of a task, oldest first; of those that did not succeed the last fifty."""
+
+    attempts: list[AttemptObject]
+
+
+def attempts_answer(attempts: Sequence[AttemptView]) -> AttemptsAnswer:
+    """Show the attempts of a task."""
+    shown = [
+        AttemptObject(
+            attempt=attempt.attempt,
+            node=attempt.node,
+            started_at=attempt.started_at,
+            ended_at=attempt.ended_at,
+            outcome=attempt.outcome,
+            run_s=attempt.run_s,
+            error=None if attempt.error is None else error_object(attempt.error),
+        )
+        for attempt in attempts
+    ]
+    return AttemptsAnswer(attempts=shown)
+
+
+class AuditEntryObject(Struct, frozen=True, kw_only=True):
+    """One line of the audit log: it was about to be done. ``who``: a token's name and id, or `local` where no token is
+    needed, or `command line`.
+    """
+
+    id: int
+    at: float
+    who: str
+    role: str
+    address: str
+    action: str
+    target: str
+    detail: str
+
+
+class AuditAnswer(Struct, frozen=True, kw_only=True):
+    """Lines of the audit log, newest first. ``cursor`` is null after the last page."""
+
+    entries: list[AuditEntryObject]
+    cursor: str | None
+
+
+def audit_answer(page: AuditPage) -> AuditAnswer:
+    """Show a page of the audit log."""
+    entries = [
+        AuditEntryObject(
+            id=entry.id,
+            at=entry.at,
+            who=entry.deed.who,
+            role=entry.deed.role,
+            address=entry.deed.address,
+            action=entry.deed.action,
+            target=entry.deed.target,
+            detail=entry.deed.detail,
+        )
+        for entry in page.entries
+    ]
+    return AuditAnswer(entries=entries, cursor=None if page.cursor is None else str(page.cursor))

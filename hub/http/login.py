@@ -6,6 +6,7 @@ counts as the token that it was made with.
 
 from __future__ import annotations
 
+import contextlib
 from http import HTTPStatus
 from typing import Final
 
@@ -13,6 +14,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from hub.errors import HubDegradedError, HubStoppingError
+from hub.http import audit
 from hub.http.answers import COMMON_HEADERS, json_answer
 from hub.http.api import Api
 from hub.http.bodies import JSON, media_type, read_body
@@ -25,6 +28,7 @@ from hub.http.errors import (
     UnauthorizedError,
 )
 from hub.http.login_cookie import LOGIN_S
+from hub.store.history import Deed
 from hub.tokens import Role
 
 # A token has 48 characters; more than this is no login.
@@ -68,6 +72,7 @@ async def log_in(api: Api, request: web.Request) -> web.StreamResponse:
         raise UnauthorizedError("the token is unknown, revoked or expired", remedy)
     if grant.role == "node":
         raise ForbiddenError(f"the token {grant.token_id} has the role node", "log in with one that reads or more")
+    _note(api, audit.deed_of(api, request, "login", grant=grant))
     return _cookie_answer(api, request, door.login_for(grant), int(LOGIN_S))
 
 
@@ -83,7 +88,15 @@ def _decoded(body: bytes) -> LoginRequest:
 async def log_out(api: Api, request: web.Request) -> web.StreamResponse:
     """Take the cookie back. Twice is harmless."""
     api.door.check_site(request)
+    if api.door.visitor(request) is not None:
+        _note(api, audit.deed_of(api, request, "logout"))
     return _cookie_answer(api, request, "", 0)
+
+
+def _note(api: Api, deed: Deed) -> None:
+    """Put a line into the audit log, if it can be: who may look must be able to when the hub is degraded, too."""
+    with contextlib.suppress(HubDegradedError, HubStoppingError):
+        api.backend.note(deed)
 
 
 async def me(api: Api, request: web.Request) -> web.StreamResponse:

@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
+from hub.http import audit
 from hub.http.answers import bytes_answer, json_answer
 from hub.http.api import Api
 from hub.http.errors import ConflictError, NotFoundError
@@ -57,32 +58,34 @@ async def get_node(api: Api, request: web.Request) -> web.StreamResponse:
 
 async def cordon(api: Api, request: web.Request) -> web.StreamResponse:
     """Give a node nothing new; what it runs goes on."""
-    return await _wish(api, request, cordoned=True)
+    return await _wish(api, request, "node.cordon", cordoned=True)
 
 
 async def uncordon(api: Api, request: web.Request) -> web.StreamResponse:
     """Take `cordon` and `drain` back."""
-    return await _wish(api, request, cordoned=False, draining=False)
+    return await _wish(api, request, "node.uncordon", cordoned=False, draining=False)
 
 
 async def drain(api: Api, request: web.Request) -> web.StreamResponse:
     """Ask a node to finish what it runs, to take nothing new, and to leave."""
-    return await _wish(api, request, draining=True)
+    return await _wish(api, request, "node.drain", draining=True)
 
 
 async def disconnect(api: Api, request: web.Request) -> web.StreamResponse:
     """Close a node's connection; it comes back by itself, and what it runs goes on."""
     node_id = node_id_of(request)
     await _find(api, node_id)
+    await audit.noted(api, request, "node.disconnect", node_id)
     if not await api.backend.disconnect(node_id):
         raise ConflictError(f"node {node_id} is not connected", "a node that is online or draining")
     return _shown(api, await _find(api, node_id))
 
 
 async def _wish(
-    api: Api, request: web.Request, *, cordoned: bool | None = None, draining: bool | None = None
+    api: Api, request: web.Request, action: str, *, cordoned: bool | None = None, draining: bool | None = None
 ) -> web.Response:
     node_id = node_id_of(request)
+    audit.note(api, request, action, node_id)
     view = await api.backend.wish(node_id, cordoned=cordoned, draining=draining)
     if view is None:
         raise no_node(node_id)

@@ -33,7 +33,6 @@ from hub.http.parameters import (
     read_words,
 )
 from hub.lifecycle import TaskState
-from hub.samples import ROLLED_STEP_S, STEP_S
 from hub.store.contract import NODES_MAX, NodeQuery, NodeSort, TaskFilter
 from protocol.limits import NAME_CHARACTERS_MAX
 
@@ -126,27 +125,6 @@ EVENT_LIST: Final = (
 )
 
 
-_TIME: Final = {
-    "anyOf": [{"type": "number", "minimum": 0, "maximum": AT_MAX}, {"type": "string", "format": "date-time"}]
-}
-
-HISTORY: Final = (
-    Parameter(
-        name="since", schema=_TIME, about="Steps that ended after this time; without it, the whole span of the step."
-    ),
-    Parameter(name="until", schema=_TIME, about="Steps that ended at this time or before; without it, up to now."),
-    Parameter(
-        name="step",
-        schema={"type": "integer", "enum": [STEP_S, ROLLED_STEP_S], "default": STEP_S},
-        about=f"Seconds of a step: {STEP_S} for the last two hours, {ROLLED_STEP_S} for the last 30 days.",
-    ),
-)
-
-SINCE: Final = (
-    Parameter(name="since", schema=_TIME, about="What had not ended at this time; without it, the last 24 hours."),
-)
-
-
 class TaskListQuery(Struct, frozen=True, kw_only=True):
     """What `GET /v1/tasks` was asked for."""
 
@@ -220,28 +198,3 @@ def event_query(request: web.Request) -> EventQuery:
     # The header is what a browser sends by itself when it reconnects, so it is newer than what stands in the address.
     last = request.headers.get("Last-Event-ID") or said.get("last_event_id")
     return EventQuery(wanted=wanted, last_event_id=read_integer("last_event_id", last, 0, EVENT_ID_MAX))
-
-
-class HistoryQuery(Struct, frozen=True, kw_only=True):
-    """What `GET /v1/history` was asked for."""
-
-    step_s: int
-    since: float
-    until: float
-
-
-def history_query(request: web.Request, now_s: float) -> HistoryQuery:
-    """Read the query of `GET /v1/history`. Raises InvalidQueryError."""
-    said = read_query(request, HISTORY)
-    steps = {str(STEP_S): STEP_S, str(ROLLED_STEP_S): ROLLED_STEP_S}
-    step = read_word("step", said.get("step", str(STEP_S)), list(steps))
-    since, until = read_time("since", said.get("since")), read_time("until", said.get("until"))
-    return HistoryQuery(
-        step_s=steps[step], since=0.0 if since is None else since, until=now_s if until is None else until
-    )
-
-
-def since_query(request: web.Request, usual: float) -> float:
-    """Read since when something was asked for; ``usual`` if nothing is said. Raises InvalidQueryError."""
-    since = read_time("since", read_query(request, SINCE).get("since"))
-    return usual if since is None else since

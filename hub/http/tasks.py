@@ -8,6 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from hub.errors import HubStoppingError
+from hub.http import audit
 from hub.http.answers import json_answer
 from hub.http.api import Api
 from hub.http.bodies import JSON, NDJSON, cost_bytes, media_type, read_body
@@ -101,7 +102,7 @@ async def list_tasks(api: Api, request: web.Request) -> web.StreamResponse:
 async def get_task(api: Api, request: web.Request) -> web.StreamResponse:
     """Give one task with payload and value; with ``wait`` once it is final."""
     wait_s = wait_query(request)
-    task_id = _task_id(request)
+    task_id = task_id_of(request)
     view = await _find(api, task_id) if wait_s == 0 else await _await_outcome(api, request, task_id, wait_s)
     return _shown(api, view)
 
@@ -124,11 +125,11 @@ async def _await_outcome(api: Api, request: web.Request, task_id: str, wait_s: f
 
 async def explain_task(api: Api, request: web.Request) -> web.StreamResponse:
     """Say why a task is where it is."""
-    task_id = _task_id(request)
+    task_id = task_id_of(request)
     wall_s = api.wall_s()
     explanation = await api.backend.read(lambda store: _explanation(store, task_id, wall_s))
     if explanation is None:
-        raise _no_task(task_id)
+        raise no_task(task_id)
     return json_answer(explanation)
 
 
@@ -139,10 +140,10 @@ def _explanation(store: Store, task_id: str, wall_s: float) -> Explanation | Non
 
 async def get_logs(api: Api, request: web.Request) -> web.StreamResponse:
     """Give the lines that a task's handler logged."""
-    task_id = _task_id(request)
+    task_id = task_id_of(request)
     stored = await api.backend.read(lambda store: _logs(store, task_id))
     if stored is None:
-        raise _no_task(task_id)
+        raise no_task(task_id)
     return json_answer(log_answer(stored))
 
 
@@ -155,19 +156,21 @@ def _logs(store: Store, task_id: str) -> StoredLogs | None:
 
 async def cancel_task(api: Api, request: web.Request) -> web.StreamResponse:
     """Cancel a task; one that is final is left as it is."""
-    task_id = _task_id(request)
+    task_id = task_id_of(request)
+    audit.note(api, request, "task.cancel", task_id)
     _, state = (await api.backend.cancel([task_id], CANCEL_REASON)).states[0]
     if state is None:
-        raise _no_task(task_id)
+        raise no_task(task_id)
     return _shown(api, await _find(api, task_id))
 
 
 async def retry_task(api: Api, request: web.Request) -> web.StreamResponse:
     """Queue a finished task again."""
-    task_id = _task_id(request)
+    task_id = task_id_of(request)
+    audit.note(api, request, "task.retry", task_id)
     _, before, done = (await api.backend.revive([task_id])).tasks[0]
     if before is None:
-        raise _no_task(task_id)
+        raise no_task(task_id)
     if not done:
         message = f"task {task_id} is {before}"
         if is_final(before) and before != "succeeded":
@@ -179,21 +182,23 @@ async def retry_task(api: Api, request: web.Request) -> web.StreamResponse:
 # --- common ---------------------------------------------------------------------------------------------------------
 
 
-def _task_id(request: web.Request) -> str:
+def task_id_of(request: web.Request) -> str:
+    """Give the task that a request's path names. Raises NotFoundError if that can be no task's id."""
     task_id = request.match_info["id"]
     if not is_identifier(task_id):
-        raise _no_task(task_id)
+        raise no_task(task_id)
     return task_id
 
 
 async def _find(api: Api, task_id: str) -> TaskView:
     view = await api.backend.read(lambda store: store.task(task_id))
     if view is None:
-        raise _no_task(task_id)
+        raise no_task(task_id)
     return view
 
 
-def _no_task(task_id: str) -> NotFoundError:
+def no_task(task_id: str) -> NotFoundError:
+    """Give the answer where there is no such task."""
     return NotFoundError(f"there is no task {task_id[:128]!r}", "finished tasks are removed after the hub's retention")
 
 

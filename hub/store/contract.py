@@ -24,7 +24,7 @@ from hub.filter_terms import Term
 from hub.lifecycle import TaskState
 from hub.retry import RetryPolicy
 from hub.samples import Sample
-from hub.store.history import NodeSpan, NoteSample
+from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
 from protocol.frames import AttemptKey, Identifier, Inventory, LabelText, LogLine, Outcome, TaskError
 from protocol.limits import LABELS_MAX
 
@@ -135,7 +135,8 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
     """What a decision does to one task. The backend writes it, conditional on ``row`` being unchanged.
 
     ``pause_s`` is set when the task is to wait before it is queued again. ``counts_as`` says which total of the node
-    grows by one (empty: none). ``error`` is stored as the task's error.
+    grows by one (empty: none). ``error`` is stored as the task's error; ``reason`` says why an attempt ended that
+    leaves none.
     """
 
     row: TaskRow
@@ -146,6 +147,7 @@ class Change(Struct, frozen=True, kw_only=True, gc=False):
     pause_s: float | None = None
     error: TaskError | None = None
     counts_as: CountsAs = ""
+    reason: str = ""
 
 
 class Assignment(Struct, frozen=True, kw_only=True, gc=False):
@@ -450,9 +452,12 @@ class Inherited(Struct, frozen=True, kw_only=True):
 
 
 class PutToken(Struct, frozen=True, kw_only=True):
-    """Store a new token, or revoke one: ``revoked_at`` set. Answer: bool, whether anything changed."""
+    """Store a new token, or revoke one: ``revoked_at`` set. Answer: bool, whether anything changed; if so, the audit
+    log has a line about it, from ``who``.
+    """
 
     token: TokenRow
+    who: str = "command line"
 
 
 class TokenRow(Struct, frozen=True, kw_only=True):
@@ -485,6 +490,7 @@ Operation: TypeAlias = (
     | HubStarted
     | PutToken
     | NoteSample
+    | NoteDeed
 )
 
 
@@ -803,6 +809,18 @@ class Store(Protocol):
 
     def node_spans(self, node_id: str, since: float) -> list[NodeSpan]:
         """Give the spans of a node that had not ended at ``since``, oldest first."""
+        ...
+
+    def errors(self, limit: int) -> list[ErrorGroup]:
+        """Give the groups of errors that were seen last, newest first."""
+        ...
+
+    def attempts(self, task_id: str) -> list[AttemptView] | None:
+        """Give the attempts of a task, oldest first, the newest one last; None if there is no such task."""
+        ...
+
+    def audit(self, limit: int, before_id: int) -> AuditPage:
+        """Give lines of the audit log with ids below ``before_id``, newest first."""
         ...
 
     def tokens(self) -> list[TokenRow]:

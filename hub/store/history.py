@@ -74,8 +74,8 @@ class ErrorGroup(Struct, frozen=True, kw_only=True):
 class AttemptView(Struct, frozen=True, kw_only=True):
     """One attempt of a task. ``outcome`` None: it runs. ``returned``: its node left before it had begun.
 
-    ``run_s`` is what the node measured, None where it never said so. The traceback of an attempt that is not the newest
-    is cut.
+    ``run_s`` is what the node measured, None where it never said so. A long traceback is cut: all of it stands in the
+    task's own error.
     """
 
     attempt: int

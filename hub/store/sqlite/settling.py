@@ -30,6 +30,7 @@ from hub.store.contract import (
 )
 from hub.store.sqlite import bulk, keys, rows
 from hub.store.sqlite.codes import CODES, QUEUED, STATES, SUCCEEDED
+from hub.store.sqlite.endings import OUTCOME_AGAIN, Endings
 from hub.store.sqlite.rows import StoredTask, row_of
 from hub.store.sqlite.transaction import Transaction
 
@@ -65,7 +66,7 @@ def write(tx: Transaction, settled: Sequence[Settled]) -> None:
     moved: list[bulk.Row] = []
     stayed: list[bulk.Row] = []
     values: list[bulk.Row] = []
-    outcomes: list[bulk.Row] = []
+    endings = Endings()
     for item in settled:
         task, change, result = item.task, item.change, item.result
         if change.counts_as:
@@ -75,22 +76,20 @@ def write(tx: Transaction, settled: Sequence[Settled]) -> None:
             tx.runs.append((task.class_id, result.run_s))
         if change.state is STATES[task.code]:
             # Its outcome stands; only nobody holds it any more.
+            endings.add(tx, task, change, result)
             stayed.append((task.seq, 0, ""))
         elif change.state is TaskState.SUCCEEDED and result is not None:
             values.append((task.seq, bytearray(result.value)))
             succeeded.append(_succeed(tx, task, change, result))
         else:
-            outcome = _outcome(item)
-            if outcome is not None:
-                outcomes.append(outcome)
+            endings.add(tx, task, change, result)
             moved.append(_move(tx, item))
         task.held, task.failures, task.losses = int(change.held), change.failures, change.losses
     bulk.update(tx.connection, "tasks", "seq", _SET_SUCCEEDED, succeeded)
     bulk.update(tx.connection, "tasks", "seq", _SET_CHANGED, moved)
     bulk.update(tx.connection, "tasks", "seq", "held = column2, instance_id = column3", stayed)
-    suffix = "ON CONFLICT (seq) DO UPDATE SET value = excluded.value, error = excluded.error"
-    bulk.insert(tx.connection, "outcomes", "seq, value", values, suffix)
-    bulk.insert(tx.connection, "outcomes", "seq, error", outcomes, suffix)
+    bulk.insert(tx.connection, "outcomes", "seq, value", values, OUTCOME_AGAIN)
+    endings.write(tx)
     keys.rebalance(tx, (item.task for item in settled))
 
 
@@ -141,17 +140,6 @@ def _succeed(tx: Transaction, task: StoredTask, change: Change, result: AttemptR
         result.run_s,
         result.wait_s,
     )
-
-
-def _outcome(item: Settled) -> bulk.Row | None:
-    """Give the row of what a task came to that did not succeed, None if nothing is to be said."""
-    error = item.change.error
-    if error is not None:
-        return (item.task.seq, _encode(error).decode())
-    if is_final(STATES[item.task.code]):
-        # Run again: what it came to before is no longer so.
-        return (item.task.seq, None)
-    return None
 
 
 # --- results ---------------------------------------------------------------------------------------------------------

@@ -30,9 +30,12 @@ from hub.store.contract import (
     TaskView,
     TokenRow,
 )
-from hub.store.history import NodeSpan, NoteSample
+from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
 from hub.store.sqlite import (
+    attempts,
+    audit,
     claiming,
+    errors,
     logs,
     node_queries,
     nodes,
@@ -269,6 +272,18 @@ class SqliteStore:
         """Give the spans of a node that had not ended at ``since``, oldest first."""
         return self._read(lambda connection: spans.of_node(connection, node_id, since))
 
+    def errors(self, limit: int) -> list[ErrorGroup]:
+        """Give the groups of errors that were seen last, newest first."""
+        return self._read(lambda connection: errors.newest(connection, limit))
+
+    def attempts(self, task_id: str) -> list[AttemptView] | None:
+        """Give the attempts of a task, oldest first; None if there is no such task."""
+        return self._read(lambda connection: attempts.of_task(connection, task_id))
+
+    def audit(self, limit: int, before_id: int) -> AuditPage:
+        """Give lines of the audit log with ids below ``before_id``, newest first."""
+        return self._read(lambda connection: audit.page(connection, limit, before_id))
+
     def tokens(self) -> list[TokenRow]:
         """Give all tokens, revoked and expired ones too."""
         return self._read(tokens.of_all)
@@ -360,4 +375,5 @@ _ONE: Final[dict[type, Callable[..., object]]] = {
     contract.HubStarted: nodes.hub_started,
     contract.PutToken: tokens.put,
     NoteSample: samples.note,
+    NoteDeed: audit.note,
 }

@@ -8,7 +8,7 @@ import msgspec
 
 from hub.lifecycle import TaskState
 from hub.store.contract import Sweep, Swept
-from hub.store.sqlite import bulk, claiming, keys, nodes, rows, spans
+from hub.store.sqlite import audit, bulk, claiming, errors, keys, nodes, rows, spans
 from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED
 from hub.store.sqlite.submitting import STEADY, WALL
 from hub.store.sqlite.transaction import Transaction
@@ -16,6 +16,8 @@ from hub.store.sqlite.transaction import Transaction
 # Events kept for readers that were away: a week, or a million (some 200 MB), whichever is less.
 EVENTS_KEPT_S: Final = 7 * 24 * 3600.0
 EVENTS_KEPT_MAX: Final = 1_000_000
+
+_TABLES_OF_TASKS: Final = ("tasks", "bodies", "outcomes", "logs", "log_counts", "past_attempts")
 
 _finished = msgspec.json.Decoder(list[tuple[int, int]])
 _batches = msgspec.json.Decoder(list[tuple[int, int, float]])
@@ -29,12 +31,12 @@ def sweep(tx: Transaction, operation: Sweep) -> Swept:
     removed = _remove_finished(tx, operation)
     gone = nodes.mark_gone(tx, operation.gone_after_s, batch)
     events_left = _remove_events(tx, batch)
-    spans_removed = spans.remove_old(tx.connection, tx.now, batch)
+    past = _remove_past(tx, batch)
     return Swept(
         due=due,
         expired=expired,
         removed=removed,
-        more=max(due, expired, removed, gone, spans_removed) >= batch or events_left,
+        more=max(due, expired, removed, gone, past) >= batch or events_left,
         next_due_in_s=_next_due_in_s(tx),
     )
 
@@ -79,7 +81,7 @@ def _remove_finished(tx: Transaction, operation: Sweep) -> int:
     for _, code in found:
         counts[code] -= 1
     seqs = [seq for seq, _ in found]
-    for table in ("tasks", "bodies", "outcomes", "logs", "log_counts") if seqs else ():
+    for table in _TABLES_OF_TASKS if seqs else ():
         bulk.delete(tx.connection, table, "seq", seqs)
     return len(found)
 
@@ -94,6 +96,15 @@ def _remove_events(tx: Transaction, batch: int) -> bool:
     if old:
         bulk.delete(tx.connection, "event_batches", "first_id", old)
     return len(old) == batch
+
+
+def _remove_past(tx: Transaction, batch: int) -> int:
+    """Remove what is kept of the past and is too old or too much; give of what most was removed."""
+    return max(
+        spans.remove_old(tx.connection, tx.now, batch),
+        errors.remove_old(tx.connection, batch),
+        audit.remove_old(tx.connection, tx.now, batch),
+    )
 
 
 def _next_due_in_s(tx: Transaction) -> float | None:

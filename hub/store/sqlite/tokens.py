@@ -8,6 +8,8 @@ import sqlite3
 from typing import Final
 
 from hub.store.contract import PutToken, TokenRow
+from hub.store.history import Deed
+from hub.store.sqlite import audit
 from hub.store.sqlite.transaction import Transaction
 
 _COLUMNS: Final = "id, name, role, digest, created_at, expires_at, revoked_at, node_id"
@@ -31,7 +33,18 @@ def put(tx: Transaction, operation: PutToken) -> bool:
             token.node_id,
         ),
     ).rowcount
+    if changed:
+        audit.write(tx, _deed(operation))
     return changed > 0
+
+
+def _deed(operation: PutToken) -> Deed:
+    token = operation.token
+    action = "token.create" if token.revoked_at is None else "token.revoke"
+    # The node's id, if the token is for one node only, is no less of interest than the role.
+    words = (token.role, token.name, f"node {token.node_id}" if token.node_id else "")
+    detail = ", ".join(word for word in words if word)
+    return Deed(who=operation.who, role="admin", address="", action=action, target=token.token_id, detail=detail)
 
 
 def of_all(connection: sqlite3.Connection) -> list[TokenRow]:

@@ -23,6 +23,7 @@ from hub.settings import HubSettings
 from hub.store import contract
 from hub.store.commit_meter import CommitMeter
 from hub.store.contract import NodeProfile, NodeRegistration, Now, Offer, Operation, Store
+from hub.store.history import Deed, NoteDeed
 from hub.store.sqlite.store import SqliteStore
 from hub.tokens import TokenBook
 from protocol.frames import Inventory, Progress, TaskError
@@ -82,6 +83,12 @@ class StoreBackend:
 
     async def disconnect(self, node_id: str) -> bool:
         return self.lives.pop(node_id, None) is not None
+
+    def note(self, deed: Deed) -> None:
+        self.execute(NoteDeed(deed=deed))
+
+    async def noted(self, deed: Deed) -> None:
+        self.execute(NoteDeed(deed=deed))
 
     async def read(self, query: Callable[[Store], T]) -> T:
         if self.read_error is not None:

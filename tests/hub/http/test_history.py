@@ -79,3 +79,36 @@ async def test_history_is_there_after_a_restart(tmp_path: Path) -> None:
 async def test_an_unknown_node_has_no_history(hub: HubUnderTest) -> None:
     assert (await hub.get("/v1/nodes/none/history"))[0] == 404
     assert (await hub.get("/v1/nodes/%20/history"))[0] == 404
+
+
+async def test_errors_that_are_alike_are_one_group(hub: HubUnderTest) -> None:
+    hub.register()
+    for task_id in ("a", "b"):
+        await hub.submit(id=task_id)
+        hub.claim()
+        hub.fail(task_id, f"no {task_id}1")
+    status, body = await hub.get("/v1/errors")
+    assert status == 200
+    (group,) = body["groups"]
+    assert list(group) == [
+        *("id", "name", "kind", "type", "message", "place", "count", "first_at", "last_at", "last_task_id")
+    ]
+    assert (group["name"], group["kind"], group["type"], group["message"]) == ("work", "error", "ValueError", "no a#")
+    assert (group["count"], group["last_task_id"], len(group["id"])) == (2, "b", 16)
+    assert (await hub.get("/v1/errors?limit=0"))[0] == 400
+
+
+async def test_a_task_shows_its_attempts(hub: HubUnderTest) -> None:
+    hub.register()
+    await hub.submit(id="a", options={"retry": {"max_attempts": 2, "initial_s": 0}})
+    hub.claim()
+    hub.fail("a")
+    hub.claim()
+    status, body = await hub.get("/v1/tasks/a/attempts")
+    assert status == 200
+    first, second = body["attempts"]
+    assert list(first) == ["attempt", "node", "started_at", "ended_at", "outcome", "run_s", "error"]
+    assert (first["attempt"], first["node"], first["outcome"]) == (1, "n1", "failed")
+    assert first["error"]["message"] == "no"
+    assert (second["attempt"], second["ended_at"], second["outcome"], second["error"]) == (2, None, None, None)
+    assert (await hub.get("/v1/tasks/none/attempts"))[0] == 404

@@ -24,13 +24,16 @@ ASKS_ITSELF = {"POST /login"}
 READ = {
     *("GET /v1/tasks", "GET /v1/tasks/{id}", "GET /v1/tasks/{id}/explain", "GET /v1/tasks/{id}/logs"),
     *("GET /v1/nodes", "GET /v1/map", "GET /v1/nodes/{id}", "GET /v1/stats", "GET /v1/events", "GET /metrics"),
-    *("GET /v1/history", "GET /v1/nodes/{id}/history"),
+    *("GET /v1/history", "GET /v1/nodes/{id}/history", "GET /v1/errors", "GET /v1/tasks/{id}/attempts"),
 }
 SUBMIT = {
     *("POST /v1/tasks", "POST /v1/broadcasts", "POST /v1/tasks/{id}/cancel", "POST /v1/tasks/{id}/retry"),
     "POST /v1/tasks/bulk",
 }
-ADMIN = {f"POST /v1/nodes/{{id}}/{verb}" for verb in ("cordon", "uncordon", "drain", "disconnect")}
+ADMIN = {
+    *(f"POST /v1/nodes/{{id}}/{verb}" for verb in ("cordon", "uncordon", "drain", "disconnect")),
+    "GET /v1/audit",
+}
 
 
 def allowed(route: Route) -> set[str]:

@@ -104,7 +104,7 @@ class Board:
 
     def running(self, task_id: str = "", name: str = "work", **options: Any) -> AttemptKey:
         """Submit a task and have it assigned to node ``n``; give its attempt."""
-        (assignment,) = self.submit(self.new(task_id, name, **options), offers=[offer()]).assignments
+        (assignment,) = self.submit(self.new(task_id, name, **options), offers=[offer(handlers=[name])]).assignments
         return assignment.task_id, assignment.attempt
 
     def record(self, *results: AttemptResult, offers: Sequence[Offer] = (), luck: float = 0.5) -> Recorded:
