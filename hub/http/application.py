@@ -34,6 +34,7 @@ from hub.http.metrics_routes import METRICS_ROUTE
 from hub.http.openapi import ALL_ROUTES
 from hub.http.route import Route
 from hub.http.security import TOKEN_ID
+from hub.http.web_page import add_page
 from hub.settings import HubSettings
 from hub.store.contract import StoreUnavailableError
 from hub.tokens import TokenBook
@@ -69,6 +70,7 @@ def make_application(
         is_open = route is METRICS_ROUTE and settings.metrics_open
         handler = _handler(api, replace(route, role=None) if is_open else route)
         application.router.add_route(route.method, route.path, handler)
+    add_page(application.router)
     return application
 
 

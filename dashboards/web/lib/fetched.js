@@ -1,0 +1,77 @@
+// Pages of data that keep themselves fresh: read again only while somebody looks, the hub is there, and its pulse says
+// that something changed; never more often than asked for, and more rarely where the hub answers slowly.
+
+import { useCallback, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { get } from "./api.js";
+import { live, onEvent } from "./live.js";
+
+// Where an answer takes long, the page stays away this many times as long.
+const REST_FACTOR = 20;
+
+const anyChange = (stats) => stats?.last_event_id;
+
+/**
+ * Read a path of the hub and keep it fresh.
+ *
+ * `everyS` 0: read once. `changed` gives of the pulse what must differ before it is read again; null: always.
+ * Gives {data, error, isLoading, reload}; the last data stays while new ones are read.
+ */
+export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
+  const [state, setState] = useState({ path: null, data: null, error: null, isLoading: true });
+  const latest = useRef(null);
+  const reload = useCallback(() => latest.current?.(), []);
+  useEffect(() => {
+    if (!path) return undefined;
+    let aborter = null;
+    let timer = 0;
+    let seen;
+    let restUntil = 0;
+    const read = async () => {
+      clearTimeout(timer);
+      aborter?.abort();
+      const mine = (aborter = new AbortController());
+      seen = changed?.(live.value.stats);
+      const began = performance.now();
+      try {
+        const data = await get(path, mine.signal);
+        setState({ path, data, error: null, isLoading: false });
+      } catch (error) {
+        if (mine.signal.aborted) return;
+        // While the hub is away the banner says so: the last picture stays.
+        setState((old) => ({
+          path,
+          data: old.path === path ? old.data : null,
+          error: error.code === "away" ? null : error,
+          isLoading: error.code === "away",
+        }));
+      }
+      const took = performance.now() - began;
+      restUntil = performance.now() + Math.max(everyS * 1000, took * REST_FACTOR);
+      look();
+    };
+    const look = () => {
+      clearTimeout(timer);
+      if (!everyS) return;
+      const wait = restUntil - performance.now();
+      if (wait > 0) timer = setTimeout(look, wait);
+      else if (isWorthIt()) read();
+      else timer = setTimeout(look, 500);
+    };
+    const isWorthIt = () =>
+      document.visibilityState === "visible" &&
+      live.value.phase === "live" &&
+      (!changed || changed(live.value.stats) !== seen);
+    const unlisten = onEvent(({ kind }) => (kind === "back" || kind === "reset") && read());
+    latest.current = read;
+    setState((old) => (old.path === path ? old : { path, data: null, error: null, isLoading: true }));
+    read();
+    return () => {
+      unlisten();
+      clearTimeout(timer);
+      aborter?.abort();
+      latest.current = null;
+    };
+  }, [path, everyS]);
+  const isOther = state.path !== path;
+  return isOther ? { data: null, error: null, isLoading: true, reload } : { ...state, reload };
+}

@@ -1,0 +1,19 @@
+// From page to page; the first one stays fresh.
+
+import { html } from "../vendor/preact-htm.js";
+import { route, setQuery } from "../lib/route.js";
+
+export function Pager({ cursor, children }) {
+  const isFirst = !route.value.query.cursor;
+  if (isFirst && !cursor) return html`<p class="pager faint">${children}</p>`;
+  return html`<p class="pager faint">
+    <span>${children}</span>
+    ${!isFirst && html`<button onClick=${() => setQuery({ cursor: "" })}>First page</button>`}
+    ${cursor && html`<button onClick=${() => turn(cursor)}>Next page</button>`}
+  </p>`;
+}
+
+function turn(cursor) {
+  setQuery({ cursor });
+  scrollTo(0, 0);
+}

@@ -1,0 +1,122 @@
+// What the hub itself finds wrong: firing, about to, and lately resolved; and who has been told to be quiet.
+
+import { html, useState } from "../vendor/preact-htm.js";
+import { may, post } from "../lib/api.js";
+import { useFetched } from "../lib/fetched.js";
+import { link } from "../lib/route.js";
+import { alertState } from "../lib/states.js";
+import { useNow } from "../lib/clock.js";
+import { live } from "../lib/live.js";
+import { useStore } from "../lib/store.js";
+import { moment, NOTHING, span } from "../lib/words.js";
+import { Ago, Badge } from "../parts/badge.js";
+import { attempt, Dialog } from "../parts/dialog.js";
+import { Empty, Loaded } from "../parts/notice.js";
+import { Table } from "../parts/table.js";
+
+const LENGTHS = { "1 hour": 3600, "4 hours": 14_400, "1 day": 86_400, "1 week": 604_800 };
+const ORDER = ["firing", "pending", "resolved"];
+
+const useAlerts = () => useFetched("/v1/alerts", { everyS: 3, changed: (stats) => JSON.stringify(stats?.alerts) });
+
+/** The firing ones alone, for the overview. */
+export function FiringAlerts() {
+  const alerts = useAlerts();
+  return html`<${Loaded} of=${alerts} what="Alerts">${({ alerts: all }) => html`<${AlertTable} alerts=${all.filter(({ state }) => state === "firing")} />`}<//>`;
+}
+
+export function Alerts() {
+  const alerts = useAlerts();
+  const [quiet, setQuiet] = useState(null);
+  return html`
+    <header class="head"><h1>Alerts</h1>${may("admin") && html`<span class="buttons"><${Test} /><button onClick=${() => setQuiet({})}>Silence…</button></span>`}</header>
+    <${Loaded} of=${alerts} what="Alerting">${({ alerts: all, silences, rules }) => html`
+      ${all.length ? html`<${AlertTable} alerts=${[...all].sort(byUrgency)} onSilence=${may("admin") && setQuiet} />` : html`<${Empty}>Nothing is firing.<//>`}
+      ${silences.length > 0 && html`<section><h2>Silences</h2><${Silences} silences=${silences} reload=${alerts.reload} /></section>`}
+      <section><h2>Rules</h2><${Rules} rules=${rules} /></section>
+      ${quiet && html`<${SilenceDialog} alert=${quiet} rules=${rules} onDone=${() => (setQuiet(null), alerts.reload())} />`}`}<//>
+  `;
+}
+
+const byUrgency = (one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || other.since_at - one.since_at;
+
+function AlertTable({ alerts, onSilence }) {
+  const columns = [
+    { label: "Alert", wide: true, cell: (alert) => html`<b>${alert.message}</b>` },
+    { label: "State", cell: (alert) => html`<${AlertBadge} alert=${alert} />` },
+    { label: "Rule", cell: (alert) => html`${alert.rule} <small class="faint">${alert.severity}</small>` },
+    { label: "About", cell: (alert) => html`<${Subject} alert=${alert} />` },
+    { label: "Since", number: true, cell: (alert) => html`<${Ago} at=${alert.fired_at ?? alert.since_at} />` },
+    { label: "Resolved", number: true, rare: true, cell: (alert) => (alert.resolved_at ? html`<${Ago} at=${alert.resolved_at} />` : NOTHING) },
+    ...(onSilence ? [{ label: "", cell: (alert) => alert.state !== "resolved" && html`<button onClick=${() => onSilence(alert)}>Silence…</button>` }] : []),
+  ];
+  return html`<${Table} label="Alerts" columns=${columns} rows=${alerts} keyOf=${(alert) => alert.id} />`;
+}
+
+function AlertBadge({ alert }) {
+  const now = useNow();
+  const isQuiet = alert.state !== "resolved" && alert.silenced_until > now;
+  return html`<${Badge} state=${alertState(isQuiet ? "silenced" : alert.state)} note=${isQuiet ? `until ${moment(alert.silenced_until)}` : ""} />`;
+}
+
+/** A subject is a node's id where the rule is about a node, else a name of its own. */
+function Subject({ alert }) {
+  const isNode = alert.rule.includes("node") && alert.subject && !/\s/.test(alert.subject);
+  return isNode ? html`<a href=${link("nodes", alert.subject)}>${alert.subject}</a>` : alert.subject;
+}
+
+function Silences({ silences, reload }) {
+  const end = async ({ id }) => {
+    await attempt(() => post(`/v1/alerts/silences/${encodeURIComponent(id)}/end`), "The silence has ended.");
+    reload();
+  };
+  const columns = [
+    { label: "Rule", cell: (silence) => silence.rule || "all rules" },
+    { label: "About", cell: (silence) => silence.subject || "everything" },
+    { label: "Until", cell: (silence) => moment(silence.until_at) },
+    { label: "By", cell: (silence) => silence.who },
+    { label: "Comment", wide: true, cell: (silence) => silence.comment },
+    ...(may("admin") ? [{ label: "", cell: (silence) => html`<button onClick=${() => end(silence)}>End</button>` }] : []),
+  ];
+  return html`<${Table} label="Silences" columns=${columns} rows=${silences} keyOf=${(silence) => silence.id} />`;
+}
+
+function Rules({ rules }) {
+  const columns = [
+    { label: "Rule", cell: (rule) => html`<b>${rule.name}</b>` },
+    { label: "Severity", cell: (rule) => rule.severity },
+    { label: "Fires after", number: true, cell: (rule) => span(rule.for_s) },
+    { label: "Kind", wide: true, cell: (rule) => String(rule.kind).replaceAll("_", " ") },
+  ];
+  return rules.length ? html`<${Table} label="Rules" columns=${columns} rows=${rules} keyOf=${(rule) => rule.name} />` : html`<${Empty}>No rules.<//>`;
+}
+
+function SilenceDialog({ alert, rules, onDone }) {
+  const send = async (event) => {
+    event.preventDefault();
+    const { rule, subject, length, comment } = Object.fromEntries(new FormData(event.target));
+    const body = { for_s: LENGTHS[length], ...(rule && { rule }), ...(subject && { subject }), ...(comment && { comment }) };
+    if (await attempt(() => post("/v1/alerts/silences", body), `Quiet for ${length}.`)) onDone();
+  };
+  return html`<${Dialog} title="Silence" onClose=${onDone}>
+    <form class="stack" onSubmit=${send}>
+      <h2>Silence alerts</h2>
+      <p class="faint">Nobody is told while it lasts; the alerts are still shown here.</p>
+      <label>Rule<select name="rule"><option value="">all rules</option>${rules.map(({ name }) => html`<option key=${name} selected=${name === alert.rule}>${name}</option>`)}</select></label>
+      <label>About<input name="subject" value=${alert.subject ?? ""} placeholder="everything" /></label>
+      <label>For<select name="length">${Object.keys(LENGTHS).map((name) => html`<option key=${name}>${name}</option>`)}</select></label>
+      <label>Comment<input name="comment" placeholder="why" maxlength="200" /></label>
+      <p class="buttons"><button type="button" onClick=${onDone}>Leave it</button><button class="main">Silence</button></p>
+    </form>
+  <//>`;
+}
+
+function Test() {
+  const isLive = useStore(live, ({ phase }) => phase === "live");
+  const send = () =>
+    attempt(
+      () => post("/v1/alerts/test"),
+      ({ channels }) => (channels.length ? channels.map(({ channel, ok, detail }) => `${channel}: ${ok ? "sent" : detail}`).join(", ") : "No channel is set up."),
+    );
+  return html`<button disabled=${!isLive} onClick=${send}>Send a test</button>`;
+}

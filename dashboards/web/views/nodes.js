@@ -1,0 +1,47 @@
+// The fleet, page by page.
+
+import { html } from "../vendor/preact-htm.js";
+import { withQuery } from "../lib/api.js";
+import { useFetched } from "../lib/fetched.js";
+import { link, route, setQuery } from "../lib/route.js";
+import { nodeState } from "../lib/states.js";
+import { useStore } from "../lib/store.js";
+import { count, counted, NOTHING, short } from "../lib/words.js";
+import { Ago, Badge, Labels, Slots } from "../parts/badge.js";
+import { Filter } from "../parts/filter.js";
+import { Empty, Loaded } from "../parts/notice.js";
+import { Pager } from "../parts/pager.js";
+import { Table } from "../parts/table.js";
+
+const PER_PAGE = 100;
+
+const COLUMNS = [
+  { label: "Node", sort: "id", cell: (node) => html`<a class="main" href=${link("nodes", node.id)}>${node.name || node.id}</a>${node.name && node.name !== node.id && html` <small class="faint">${node.id}</small>`}` },
+  { label: "State", sort: "state", cell: (node) => html`<${NodeBadge} node=${node} />` },
+  { label: "Slots", sort: "used", number: true, cell: (node) => html`<${Slots} used=${node.slots_in_use} total=${node.slots} />` },
+  { label: "Session", sort: "age", number: true, cell: (node) => (node.session_id ? html`<${Ago} at=${node.connected_at} />` : NOTHING) },
+  { label: "Round trip", sort: "rtt", number: true, rare: true, cell: (node) => (node.round_trip_ms === null ? NOTHING : `${short(node.round_trip_ms)} ms`) },
+  { label: "Done", number: true, cell: (node) => html`${count(node.totals.succeeded)}${node.totals.failed > 0 && html` <span class="warn" title="failed">✕ ${count(node.totals.failed)}</span>`}` },
+  { label: "Outbox", sort: "outbox", number: true, rare: true, cell: (node) => node.outbox ?? NOTHING },
+  { label: "Connects", sort: "connects", number: true, rare: true, cell: (node) => count(node.connects) },
+  { label: "Last disconnect", rare: true, cell: (node) => node.last_disconnect && html`<${Ago} at=${node.last_disconnect.at} /> <span class="faint">${node.last_disconnect.reason}</span>` },
+  { label: "Labels", wide: true, cell: (node) => html`<${Labels} labels=${node.labels} />` },
+  { label: "Version", sort: "version", rare: true, cell: (node) => node.version },
+];
+
+export function NodeBadge({ node }) {
+  const isCordoned = node.cordoned && node.state === "online";
+  return html`<${Badge} state=${nodeState(isCordoned ? "cordoned" : node.state)} note=${node.cordoned && !isCordoned ? "cordoned" : ""} />`;
+}
+
+export function Nodes() {
+  const { query } = useStore(route);
+  const { filter = "", sort = "id", cursor = "" } = query;
+  const page = useFetched(withQuery("/v1/nodes", { filter, sort: sort === "id" ? "" : sort, cursor, limit: PER_PAGE }), { everyS: cursor ? 0 : 4 });
+  return html`
+    <header class="head"><h1>Nodes</h1><${Filter} value=${filter} label="Filter nodes" example="state=unreachable label.site=berlin" /></header>
+    <${Loaded} of=${page} what="The list of nodes">${({ nodes, total, cursor: next }) => html`
+      ${nodes.length ? html`<${Table} label="Nodes" columns=${COLUMNS} rows=${nodes} keyOf=${(node) => node.id} href=${(node) => link("nodes", node.id)} order=${sort} onOrder=${(order) => setQuery({ sort: order, cursor: "" })} />` : html`<${Empty}>${filter ? "No node matches this filter." : "No node has registered yet."}<//>`}
+      <${Pager} cursor=${next}>${counted(total ?? nodes.length, "node")}${filter ? " match" : ""}<//>`}<//>
+  `;
+}

@@ -1,0 +1,113 @@
+// Is the fleet well, what is not, and why: to be seen within two seconds.
+
+import { html, useMemo } from "../vendor/preact-htm.js";
+import { useFetched } from "../lib/fetched.js";
+import { hubNow, live } from "../lib/live.js";
+import { link, route, setQuery } from "../lib/route.js";
+import { verdict } from "../lib/states.js";
+import { useStore } from "../lib/store.js";
+import { count, counted, NOTHING, short, span } from "../lib/words.js";
+import { Ago } from "../parts/badge.js";
+import { Chart } from "../parts/chart.js";
+import { NodeMap } from "../parts/map.js";
+import { Loaded } from "../parts/notice.js";
+import { FiringAlerts } from "./alerts.js";
+
+const RANGES = { "30m": [1800, 10], "2h": [7200, 10], "24h": [86_400, 300], "7d": [604_800, 300], "30d": [2_592_000, 300] };
+
+export function Overview() {
+  const stats = useStore(live, ({ stats }) => stats);
+  if (!stats) return html`<p class="notice quiet" aria-busy="true">Waiting for the hub…</p>`;
+  return html`
+    <${Verdict} stats=${stats} />
+    <${Figures} stats=${stats} />
+    ${stats.alerts?.firing > 0 && html`<section><h2>Firing alerts</h2><${FiringAlerts} /></section>`}
+    <${Charts} />
+    <${Fleet} />
+  `;
+}
+
+function Verdict({ stats }) {
+  const { level = "ok", reasons = [] } = stats.verdict ?? {};
+  const { glyph, tone, word } = verdict(level);
+  const [first, ...others] = reasons.length ? reasons : [calmWords(stats)];
+  return html`<section class="verdict ${tone}" aria-label="Verdict">
+    <p class="big"><i aria-hidden="true">${glyph}</i>${word}</p>
+    <div><p class="why">${first}</p>${others.map((reason) => html`<p key=${reason}>${reason}</p>`)}</div>
+  </section>`;
+}
+
+function calmWords({ nodes, tasks }) {
+  const running = tasks.running ?? 0;
+  return `${counted(nodes.online ?? 0, "node")} online, ${running ? `${counted(running, "task")} running` : "nothing running"}, ${tasks.queued ? `${count(tasks.queued)} queued` : "nothing waits"}.`;
+}
+
+function Figures({ stats }) {
+  const { tasks, nodes, rates = {} } = stats;
+  const away = (nodes.unreachable ?? 0) + (nodes.draining ?? 0);
+  const tasksWith = (state) => link("tasks", "", { filter: `state=${state}` });
+  return html`<section class="figures" aria-label="Counts">
+    <${Figure} label="Queued" value=${count(tasks.queued ?? 0)} href=${tasksWith("queued")}
+      note=${stats.oldest_queued_at ? html`oldest waits <${Ago} at=${stats.oldest_queued_at} isLong=${true} />` : "nothing waits"} />
+    <${Figure} label="Running" value=${count(tasks.running ?? 0)} href=${tasksWith("running")} note="${short(rates.started ?? 0)}/s started" />
+    <${Figure} label="Finished" value=${html`${short(rates.finished ?? 0)}<small>/s</small>`} href=${tasksWith("succeeded")} note="${short(rates.succeeded ?? 0)}/s succeeded" />
+    <${Figure} label="Failed" value=${html`${short(rates.failed ?? 0)}<small>/s</small>`} href=${tasksWith("failed")} tone=${rates.failed > 0 ? "warn" : ""} note="${count(tasks.failed ?? 0)} kept" />
+    <${Figure} label="Nodes online" value=${count(nodes.online ?? 0)} href=${link("nodes")} note=${away ? `${count(away)} draining or unreachable` : `${count(nodes.gone ?? 0)} gone`} tone=${nodes.unreachable ? "warn" : ""} />
+    <${Figure} label="Scheduled" value=${count(tasks.scheduled ?? 0)} href=${tasksWith("scheduled")} note="for a time or a retry" />
+  </section>`;
+}
+
+function Figure({ label, value, note, href, tone = "" }) {
+  return html`<a class="figure ${tone}" href=${href}><span class="label">${label}</span><span class="value">${value}</span><span class="note">${note}</span></a>`;
+}
+
+function Charts() {
+  const { query } = useStore(route);
+  const range = RANGES[query.range] ? query.range : "30m";
+  const [lengthS, stepS] = RANGES[range];
+  // A new request each minute, so that the window moves on; in between nothing is read.
+  const minute = useStore(live, ({ stats }) => stats && Math.floor(hubNow() / 60));
+  const since = useMemo(() => Math.floor(hubNow()) - lengthS, [lengthS, minute]);
+  const history = useFetched(`/v1/history?since=${since}&step=${stepS}`, { everyS: stepS });
+  return html`<section>
+    <header class="head">
+      <h2>History</h2>
+      <span class="choices" role="group" aria-label="Length">${Object.keys(RANGES).map((name) => html`<button key=${name} aria-pressed=${name === range} onClick=${() => setQuery({ range: name }, { replace: true })}>${name}</button>`)}</span>
+    </header>
+    <${Kept} of=${history} what="History">${(data) => html`<${FourCharts} data=${data} from=${since} to=${since + lengthS} />`}<//>
+  </section>`;
+}
+
+/** The last history stays while the next is read: charts must not blink. */
+function Kept({ of, what, children }) {
+  const kept = useMemo(() => ({ data: null }), []);
+  if (of.data) kept.data = of.data;
+  return html`<${Loaded} of=${{ ...of, data: of.data ?? kept.data }} what=${what}>${children}<//>`;
+}
+
+function FourCharts({ data, from, to }) {
+  const perS = (name) => data[name].map((n) => (n === null ? null : n / data.step_s));
+  const charts = useMemo(() => [
+    { title: "Throughput", format: (n) => (n === null ? NOTHING : `${short(n)}/s`), lines: [
+      { label: "submitted", values: perS("submitted"), tone: "calm" },
+      { label: "succeeded", values: perS("succeeded"), tone: "good", fill: true },
+      { label: "failed", values: perS("failed"), tone: "bad" }] },
+    { title: "Oldest in the queue", format: span, lines: [{ label: "waits", values: data.oldest_queued_s, tone: "warn", fill: true }] },
+    { title: "Run time", format: span, lines: [
+      { label: "p50", values: data.run_p50_s, tone: "good" },
+      { label: "p95", values: data.run_p95_s, tone: "busy" }] },
+    { title: "Nodes", format: (n) => short(n), lines: [
+      { label: "online", values: data.nodes_online, tone: "good", fill: true },
+      { label: "away", values: data.nodes_away, tone: "bad" }] },
+  ], [data]);
+  return html`<div class="charts">${charts.map((chart) => html`<${Chart} key=${chart.title} at=${data.at} from=${from} to=${to} ...${chart} />`)}</div>`;
+}
+
+function Fleet() {
+  const map = useFetched("/v1/map", { everyS: 5 });
+  return html`<section>
+    <h2>Nodes</h2>
+    <${Loaded} of=${map} what="The map of nodes">${({ nodes }) =>
+      nodes.length ? html`<${NodeMap} nodes=${nodes} />` : html`<p class="notice quiet">No node has registered yet. Start one with <code>moorline node</code>.</p>`}<//>
+  </section>`;
+}

@@ -1,0 +1,77 @@
+// Tasks, newest first, as the hub's filter selects them.
+
+import { html } from "../vendor/preact-htm.js";
+import { may, withQuery } from "../lib/api.js";
+import { useFetched } from "../lib/fetched.js";
+import { live } from "../lib/live.js";
+import { link, route, setQuery } from "../lib/route.js";
+import { TASK_STATES, taskState } from "../lib/states.js";
+import { useStore } from "../lib/store.js";
+import { count, counted, NOTHING, span } from "../lib/words.js";
+import { Ago, Badge, Progress } from "../parts/badge.js";
+import { bulk } from "../parts/bulk.js";
+import { Filter, withTerm } from "../parts/filter.js";
+import { Empty, Loaded } from "../parts/notice.js";
+import { Pager } from "../parts/pager.js";
+import { Table } from "../parts/table.js";
+
+const PER_PAGE = 100;
+
+const COLUMNS = [
+  { label: "Task", cell: (task) => html`<a class="main" href=${link("tasks", task.id)}>${task.name}</a> <small class="faint id">${task.id}</small>` },
+  { label: "State", cell: (task) => html`<${Badge} state=${taskState(task.state)} />` },
+  { label: "Node", cell: (task) => task.node && html`<a href=${link("nodes", task.node)}>${task.node}</a>` },
+  { label: "Attempt", number: true, rare: true, cell: (task) => task.attempt || NOTHING },
+  { label: "Age", number: true, cell: (task) => html`<${Ago} at=${task.submitted_at} />` },
+  { label: "Waited", number: true, rare: true, cell: (task) => span(task.wait_s) },
+  { label: "Ran", number: true, cell: (task) => (task.state === "running" ? html`<${Ago} at=${task.started_at} />` : span(task.run_s)) },
+  { label: "Details", wide: true, cell: (task) => html`<${Details} task=${task} />` },
+];
+
+function Details({ task }) {
+  if (task.progress) return html`<${Progress} progress=${task.progress} />`;
+  if (task.error) return html`<span class="fault" title=${task.error.message}>${task.error.type && html`<b>${task.error.type}</b> `}${task.error.message}</span>`;
+  return null;
+}
+
+/** A table of tasks; `without`: labels of columns that say nothing here. */
+export function TaskTable({ tasks, without = [] }) {
+  const columns = COLUMNS.filter(({ label }) => !without.includes(label));
+  return html`<${Table} label="Tasks" columns=${columns} rows=${tasks} keyOf=${(task) => task.id} href=${(task) => link("tasks", task.id)} />`;
+}
+
+export function Tasks() {
+  const { query } = useStore(route);
+  const { filter = "", cursor = "" } = query;
+  const page = useFetched(withQuery("/v1/tasks", { filter, cursor, limit: PER_PAGE }), { everyS: cursor ? 0 : 3 });
+  return html`
+    <header class="head">
+      <h1>Tasks</h1>
+      <${Filter} value=${filter} label="Filter tasks" example="state=failed name~hash node=n1 age>5m" />
+      ${may("submit") && html`<${BulkButtons} filter=${filter} reload=${page.reload} />`}
+    </header>
+    <${States} filter=${filter} />
+    <${Loaded} of=${page} what="The list of tasks">${({ tasks, cursor: next }) => html`
+      ${tasks.length ? html`<${TaskTable} tasks=${tasks} />` : html`<${Empty}>${filter ? "No task matches this filter." : "No task has been submitted yet."}<//>`}
+      <${Pager} cursor=${next}>${counted(tasks.length, "task")} on this page<//>`}<//>
+  `;
+}
+
+function States({ filter }) {
+  const counts = useStore(live, ({ stats }) => stats?.tasks) ?? {};
+  const now = /(?:^|\s)state=(\S+)/.exec(filter)?.[1] ?? "";
+  const choose = (state) => setQuery({ filter: withTerm(filter, "state", state && `state=${state}`), cursor: "" });
+  return html`<p class="choices states" role="group" aria-label="State">
+    <button aria-pressed=${now === ""} onClick=${() => choose("")}>all</button>
+    ${TASK_STATES.map((state) => html`<button key=${state} aria-pressed=${now === state} onClick=${() => choose(state)}>
+      <i class=${taskState(state).tone} aria-hidden="true">${taskState(state).glyph}</i> ${state} <span class="faint">${count(counts[state] ?? 0)}</span></button>`)}
+  </p>`;
+}
+
+function BulkButtons({ filter, reload }) {
+  const act = async (action) => (await bulk(action, filter)) && reload();
+  return html`<span class="buttons">
+    <button onClick=${() => act("retry")}>Retry all…</button>
+    <button onClick=${() => act("cancel")}>Cancel all…</button>
+  </span>`;
+}
