@@ -10,7 +10,7 @@ import msgspec
 
 from moorline.answers import decoded
 from moorline.transport import Answer, Transport
-from moorline.views import Explanation, NodeView, Stats, TaskLogs, TaskView
+from moorline.views import Bulk, Explanation, NodeCell, NodePage, NodeView, Stats, TaskLogs, TaskPage, TaskView
 
 # What an answer that the hub held back on purpose may take on top.
 _WAIT_MARGIN_S: Final = 15.0
@@ -38,19 +38,12 @@ class AcceptedBroadcast(msgspec.Struct, frozen=True):
     tasks: list[AcceptedMember]
 
 
-class TaskPage(msgspec.Struct, frozen=True):
-    """Some tasks, newest first. ``cursor``: where the next page begins; None after the last one."""
-
-    tasks: list[TaskView]
-    cursor: str | None = None
-
-
 class _AcceptedBatch(msgspec.Struct, frozen=True):
     tasks: list[Accepted]
 
 
-class _NodePage(msgspec.Struct, frozen=True):
-    nodes: list[NodeView]
+class _Map(msgspec.Struct, frozen=True):
+    nodes: list[NodeCell]
 
 
 class Api:
@@ -112,9 +105,20 @@ class Api:
         """Queue a final task again."""
         return decoded(await self._post(_task_path(task_id, "/retry")), TaskView)
 
-    async def nodes(self) -> list[NodeView]:
-        """Give all nodes."""
-        return decoded(await self._get("/v1/nodes"), _NodePage).nodes
+    async def change_tasks(self, request: Mapping[str, str | int | bool | None]) -> Bulk:
+        """Cancel or retry all tasks that meet a filter."""
+        body = msgspec.json.encode(request)
+        answer = await self._transport.request("POST", "/v1/tasks/bulk", body=body, timeout_s=self._timeout_s)
+        return decoded(answer, Bulk)
+
+    async def nodes(self, query: Mapping[str, str]) -> NodePage:
+        """Give a page of nodes, or all."""
+        answer = await self._transport.request("GET", "/v1/nodes", query=query, timeout_s=self._timeout_s)
+        return decoded(answer, NodePage)
+
+    async def map(self) -> list[NodeCell]:
+        """Give all nodes in few bytes."""
+        return decoded(await self._get("/v1/map"), _Map).nodes
 
     async def node(self, node_id: str) -> NodeView:
         """Give one node."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias, TypeVar, overload
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -31,7 +31,19 @@ from moorline.submitting import TASKS_PER_REQUEST, Parcel, Submitter, parts
 from moorline.task import Task
 from moorline.task_ids import new_task_id
 from moorline.transport import Transport
-from moorline.views import FINAL_STATES, Event, Explanation, NodeView, Stats, TaskLogs, TaskView
+from moorline.views import (
+    FINAL_STATES,
+    Bulk,
+    Event,
+    Explanation,
+    NodeCell,
+    NodePage,
+    NodeView,
+    Stats,
+    TaskLogs,
+    TaskPage,
+    TaskView,
+)
 
 T = TypeVar("T")
 
@@ -40,6 +52,9 @@ DEFAULT_URL: Final = "http://127.0.0.1:8780"
 # Pauses between tries to reach a hub that is away: the first new try soon, since most absences are restarts.
 SUBMIT_PAUSES: Final = Pauses(first_s=0.2, maximum_s=5.0)
 STREAM_PAUSES: Final = Pauses(first_s=1.0, maximum_s=10.0)
+
+# Tasks of one `bulk`: what a hub does in one request.
+BULK_TASKS_MAX: Final = 10_000
 
 # A page of `list`: large enough that a thousand tasks are a few requests, small enough to answer at once.
 TASKS_PER_PAGE: Final = 200
@@ -266,6 +281,7 @@ class Client:
     async def list(
         self,
         *,
+        filter: str = "",  # noqa: A002  # the word of the API
         state: str | Iterable[str] = (),
         name: str | None = None,
         node: str | None = None,
@@ -279,6 +295,8 @@ class Client:
         """Give tasks, newest first, without payload and value; as many as there are, or ``limit``.
 
         Args:
+            filter: such as ``state=failed name~hash age>5m``: see `docs/reference/filters.md`. It must hold beside all
+                that follows.
             state: one or more states.
             name: of this name.
             node: whose newest attempt is on this node.
@@ -296,8 +314,9 @@ class Client:
         # The API takes one label; the others are looked at here.
         label = next((f"{key}={value}" for key, value in wanted.items()), None)
         query = _query(
-            state=state, name=name, node=node, label=label, since=_seconds(since), group=group, origin=origin, id=ids
-        )
+            filter=filter, state=state, name=name, node=node, label=label, since=_seconds(since), group=group,
+            origin=origin, id=ids,
+        )  # fmt: skip
         left = limit
         while left is None or left > 0:
             size = TASKS_PER_PAGE if left is None else min(left, TASKS_PER_PAGE)
@@ -309,6 +328,20 @@ class Client:
                 return
             query["cursor"] = page.cursor
             left = None if left is None else left - len(matching)
+
+    async def task_page(
+        self,
+        filter: str = "",  # noqa: A002
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> TaskPage:
+        """Give one page of the tasks that meet a filter, and where the next one begins.
+
+        Raises:
+            InvalidTaskError: the filter is none: the message names the place, and what would be right.
+        """
+        return await self._api.tasks(_query(filter=filter, limit=str(limit), cursor=cursor))
 
     async def explain(self, task_id: str) -> Explanation:
         """Give why a task is where it is, node by node. Raises NotFoundError."""
@@ -332,11 +365,69 @@ class Client:
         """
         return await self._api.retry(task_id)
 
+    async def bulk(
+        self,
+        action: Literal["cancel", "retry"],
+        filter: str,  # noqa: A002
+        *,
+        count_only: bool = False,
+        limit: int = BULK_TASKS_MAX,
+        cursor: str | None = None,
+    ) -> Bulk:
+        """Cancel or retry all tasks that meet a filter and are in a state that allows it, newest first.
+
+        Tasks that are submitted meanwhile are left alone.
+
+        Args:
+            action: what to do.
+            filter: which tasks; see `docs/reference/filters.md`.
+            count_only: change nothing, and say how many there are.
+            limit: so many at most, up to 10,000.
+            cursor: go on where an earlier call ended; `Bulk.cursor` says where.
+
+        Raises:
+            InvalidTaskError: the filter is none: the message names the place, and what would be right.
+            HubUnavailableError: whether anything was done is open; the same call again is harmless where it cancels.
+        """
+        return await self._api.change_tasks(
+            {"action": action, "filter": filter, "count_only": count_only, "limit": limit, "cursor": cursor}
+        )
+
     # --- look at the hub ----------------------------------------------------------------------------------------------
 
-    async def nodes(self) -> Sequence[NodeView]:
-        """Give all nodes that the hub knows."""
-        return await self._api.nodes()
+    async def nodes(
+        self,
+        filter: str = "",  # noqa: A002
+        *,
+        sort: str = "id",
+    ) -> Sequence[NodeView]:
+        """Give all nodes that the hub knows, or all that meet a filter. Raises as `node_page` does."""
+        return (await self._api.nodes(_query(filter=filter, sort=None if sort == "id" else sort))).nodes
+
+    async def node_page(
+        self,
+        filter: str = "",  # noqa: A002
+        *,
+        sort: str = "id",
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> NodePage:
+        """Give one page of nodes, how many match, and where the next page begins.
+
+        Args:
+            filter: such as ``state=online free>0``; see `docs/reference/filters.md`.
+            sort: a field, such as ``state`` (what needs a look comes first); ``-used``: the other way round.
+            limit: so many at most, up to 1,000.
+            cursor: where the page before it ended.
+
+        Raises:
+            InvalidTaskError: the filter or the order is none: the message says what would be right.
+        """
+        return await self._api.nodes(_query(filter=filter, sort=sort, limit=str(limit), cursor=cursor))
+
+    async def slot_map(self) -> Sequence[NodeCell]:
+        """Give all nodes in few bytes: state, slots and slots in use, for a picture with a cell for each slot."""
+        return await self._api.map()
 
     async def node(self, node_id: str) -> NodeView:
         """Give a node. Raises NotFoundError."""

@@ -14,17 +14,17 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, overload
+from typing import Any, Final, Generic, Literal, Self, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from moorline.client import DEFAULT_URL, AsyncTask, Client, Items
+from moorline.client import BULK_TASKS_MAX, DEFAULT_URL, AsyncTask, Client, Items
 from moorline.errors import HubUnavailableError, TaskError
 from moorline.handles import Group, TaskHandle
 from moorline.options import Options
 from moorline.task import Task
 from moorline.transport import Transport
-from moorline.views import Event, Explanation, NodeView, Stats, TaskLogs, TaskView
+from moorline.views import Bulk, Event, Explanation, NodeCell, NodePage, NodeView, Stats, TaskLogs, TaskPage, TaskView
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -256,11 +256,53 @@ class SyncClient:
         """See `Client.retry`."""
         return self.call(partial(self._client.retry, task_id))
 
+    def task_page(
+        self,
+        filter: str = "",  # noqa: A002  # the word of the API
+        *,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> TaskPage:
+        """See `Client.task_page`."""
+        return self.call(partial(self._client.task_page, filter, limit=limit, cursor=cursor))
+
+    def bulk(
+        self,
+        action: Literal["cancel", "retry"],
+        filter: str,  # noqa: A002
+        *,
+        count_only: bool = False,
+        limit: int = BULK_TASKS_MAX,
+        cursor: str | None = None,
+    ) -> Bulk:
+        """See `Client.bulk`."""
+        return self.call(partial(self._client.bulk, action, filter, count_only=count_only, limit=limit, cursor=cursor))
+
     # --- look at the hub ----------------------------------------------------------------------------------------------
 
-    def nodes(self) -> Sequence[NodeView]:
+    def nodes(
+        self,
+        filter: str = "",  # noqa: A002
+        *,
+        sort: str = "id",
+    ) -> Sequence[NodeView]:
         """See `Client.nodes`."""
-        return self.call(self._client.nodes)
+        return self.call(partial(self._client.nodes, filter, sort=sort))
+
+    def node_page(
+        self,
+        filter: str = "",  # noqa: A002
+        *,
+        sort: str = "id",
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> NodePage:
+        """See `Client.node_page`."""
+        return self.call(partial(self._client.node_page, filter, sort=sort, limit=limit, cursor=cursor))
+
+    def slot_map(self) -> Sequence[NodeCell]:
+        """See `Client.slot_map`."""
+        return self.call(self._client.slot_map)
 
     def node(self, node_id: str) -> NodeView:
         """See `Client.node`."""
@@ -305,6 +347,7 @@ class SyncClient:
     def list(
         self,
         *,
+        filter: str = "",  # noqa: A002
         state: str | Iterable[str] = (),
         name: str | None = None,
         node: str | None = None,
@@ -318,6 +361,7 @@ class SyncClient:
         """See `Client.list`."""
         return self._iterate(
             self._client.list(
+                filter=filter,
                 state=state,
                 name=name,
                 node=node,

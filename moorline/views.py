@@ -65,6 +65,26 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in FINAL_STATES
 
 
+class TaskPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some tasks, newest first. ``cursor``: where the next page begins; None after the last one. A page may be short,
+    or empty, and have one: the hub looks at so many tasks for each.
+    """
+
+    tasks: list[TaskView]
+    cursor: str | None = None
+
+
+class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done to all tasks that met a filter. ``matched`` of them were there, ``changed`` were changed; ``more``:
+    there may be more, and the same call with the ``cursor`` goes on.
+    """
+
+    matched: int
+    changed: int = 0
+    more: bool = False
+    cursor: str | None = None
+
+
 class NodeReason(msgspec.Struct, frozen=True, kw_only=True):
     """Why one node does, or does not, run a task. ``reason`` is one of the words in `docs/reference/http-api.md`."""
 
@@ -129,6 +149,24 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     round_trip_ms: float | None = None
     load: float | None = None
     outbox: int | None = None
+
+
+class NodePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some nodes. ``total``: how many match; ``cursor``: where the next page begins; None after the last one."""
+
+    nodes: list[NodeView]
+    total: int = 0
+    cursor: str | None = None
+
+
+class NodeCell(msgspec.Struct, frozen=True, array_like=True):
+    """A node as a map shows it."""
+
+    id: str
+    state: str
+    slots: int = 0
+    slots_in_use: int = 0
+    cordoned: bool = False
 
 
 class HubView(msgspec.Struct, frozen=True, kw_only=True):

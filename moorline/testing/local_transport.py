@@ -40,6 +40,7 @@ class LocalTransport:
             ("POST", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/retry"), self._retry),
             ("GET", re.compile(r"/v1/nodes"), self._nodes),
             ("GET", re.compile(r"/v1/nodes/(?P<node_id>[^/]+)"), self._node),
+            ("GET", re.compile(r"/v1/map"), self._map),
             ("GET", re.compile(r"/v1/stats"), self._stats),
         )
 
@@ -103,6 +104,7 @@ class LocalTransport:
         return 201, {"group": group, "tasks": [shown]}
 
     async def _list(self, query: _Query, _body: bytes) -> tuple[int, Any]:
+        _refuse_filter(query)
         newest_first = [task for task in reversed(self._hub.tasks.values()) if _is_wanted(task, query)]
         start = int(query.get("cursor", "0"))
         end = start + int(query.get("limit", _TASKS_PER_PAGE))
@@ -124,8 +126,13 @@ class LocalTransport:
     async def _retry(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
         return 200, self._hub.retry(task_id)
 
-    async def _nodes(self, _query: _Query, _body: bytes) -> tuple[int, Any]:
-        return 200, {"nodes": [self._hub.node()]}
+    async def _nodes(self, query: _Query, _body: bytes) -> tuple[int, Any]:
+        _refuse_filter(query)
+        return 200, {"nodes": [self._hub.node()], "total": 1, "cursor": None}
+
+    async def _map(self, _query: _Query, _body: bytes) -> tuple[int, Any]:
+        node = self._hub.node()
+        return 200, {"nodes": [[node.id, node.state, node.slots, node.slots_in_use, node.cordoned]]}
 
     async def _node(self, _query: _Query, _body: bytes, node_id: str) -> tuple[int, Any]:
         if node_id != NODE_ID:
@@ -157,6 +164,13 @@ def _new_task(line: bytes, number: int) -> NewTask:
         return msgspec.json.decode(line, type=NewTask)
     except msgspec.DecodeError as error:
         raise Refusal(400, "invalid_task", str(error), where=f"line {number}") from error
+
+
+def _refuse_filter(query: _Query) -> None:
+    """Refuse what only a hub can read, rather than select everything in silence."""
+    if "filter" in query:
+        remedy = "use the parameters of `list`, or test against a hub: `moorline dev`"
+        raise Refusal(400, "invalid_query", "a local hub reads no filters", remedy=remedy)
 
 
 def _is_wanted(task: LocalTask, query: _Query) -> bool:

@@ -72,6 +72,8 @@ class FakeHub:
         app.router.add_post("/v1/tasks/{id}/cancel", self._cancel)
         app.router.add_post("/v1/tasks/{id}/retry", self._retry)
         app.router.add_get("/v1/nodes", self._nodes)
+        app.router.add_get("/v1/map", self._map)
+        app.router.add_post("/v1/tasks/bulk", self._bulk)
         app.router.add_get("/v1/nodes/{id}", self._node)
         app.router.add_post("/v1/nodes/{id}/{action}", self._act)
         app.router.add_get("/v1/stats", self._stats)
@@ -219,7 +221,20 @@ class FakeHub:
         return web.json_response(task)
 
     async def _nodes(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"nodes": [self._node_document(node_id) for node_id in self.node_ids]})
+        start = int(request.query.get("cursor", "0"))
+        end = start + int(request.query.get("limit", "1000"))
+        page = [self._node_document(node_id) for node_id in self.node_ids[start:end]]
+        total = len(self.node_ids)
+        return web.json_response({"nodes": page, "total": total, "cursor": str(end) if end < total else None})
+
+    async def _map(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response({"nodes": [[node_id, "online", 4, 1, False] for node_id in self.node_ids]})
+
+    async def _bulk(self, request: web.Request) -> web.StreamResponse:
+        asked = orjson.loads(await request.read())
+        return web.json_response(
+            {"matched": 3, "changed": 0 if asked["count_only"] else 2, "more": True, "cursor": "9"}
+        )
 
     async def _node(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._node_document(request.match_info["id"]))

@@ -29,6 +29,7 @@ from moorline import (
 )
 from moorline.submitting import REQUESTS_MAX
 from moorline.transport import Answer
+from moorline.views import Bulk, NodeCell
 from tests.moorline import sample_tasks
 from tests.moorline.conftest import Tries
 from tests.moorline.fake_hub import FakeHub, hold, refusal, succeed
@@ -578,6 +579,38 @@ async def test_nodes_are_shown_and_told(client: Client) -> None:
     with pytest.raises(NotFoundError):
         await client.node("n3")
     assert (await client.stats()).hub.id == "h1"
+
+
+async def test_filters_are_sent_as_they_are_written(client: Client, fake_hub: FakeHub) -> None:
+    assert [view async for view in client.list(filter="state=failed name~a", limit=5)] == []
+    page = await client.task_page("age>5m", limit=7, cursor="3")
+    assert (page.tasks, page.cursor) == ([], None)
+    await client.nodes("free>0", sort="-used")
+    await client.nodes()
+    assert [path for _, path, _ in fake_hub.requests] == [
+        "/v1/tasks?filter=state%3Dfailed+name~a&limit=5",
+        "/v1/tasks?filter=age%3E5m&limit=7&cursor=3",
+        "/v1/nodes?filter=free%3E0&sort=-used",
+        "/v1/nodes",
+    ]
+
+
+async def test_nodes_come_in_pages_and_as_a_map(client: Client, fake_hub: FakeHub) -> None:
+    first = await client.node_page(limit=1)
+    assert ([node.id for node in first.nodes], first.total) == (["n1"], 2)
+    last = await client.node_page("id~n", sort="state", limit=1, cursor=first.cursor)
+    assert ([node.id for node in last.nodes], last.cursor) == (["n2"], None)
+    assert fake_hub.requests[-1][1] == "/v1/nodes?filter=id~n&sort=state&limit=1&cursor=1"
+    assert await client.slot_map() == [NodeCell("n1", "online", 4, 1, False), NodeCell("n2", "online", 4, 1, False)]
+
+
+async def test_tasks_are_counted_and_changed_by_a_filter(client: Client, fake_hub: FakeHub) -> None:
+    assert await client.bulk("retry", "state=lost", count_only=True) == Bulk(matched=3, more=True, cursor="9")
+    assert (await client.bulk("cancel", "name=a", limit=5, cursor="9")).changed == 2
+    assert [orjson.loads(body) for _, _, body in fake_hub.requests] == [
+        {"action": "retry", "filter": "state=lost", "count_only": True, "limit": 10000, "cursor": None},
+        {"action": "cancel", "filter": "name=a", "count_only": False, "limit": 5, "cursor": "9"},
+    ]
 
 
 async def test_events_are_followed_through_a_restart(client: Client, fake_hub: FakeHub) -> None:

@@ -10,6 +10,7 @@ import pytest
 from moorline import (
     HubUnavailableError,
     InvalidTaskError,
+    NotFoundError,
     Options,
     ResultTimeoutError,
     SyncClient,
@@ -41,7 +42,19 @@ def test_each_verb_waits_for_its_answer(client: SyncClient) -> None:
     assert client.stats().tasks == {"succeeded": 3}
     assert [node.id for node in client.nodes()] == ["local"]
     assert client.node("local").state == "online"
+    assert client.node_page(limit=5).total == 1
+    assert [cell.id for cell in client.slot_map()] == ["local"]
+    assert len(client.task_page(limit=2).tasks) == 2
     assert client.get(handle.id).origin == client.origin
+
+
+def test_what_a_local_hub_cannot_read_is_refused(client: SyncClient) -> None:
+    with pytest.raises(InvalidTaskError, match="a local hub reads no filters"):
+        next(client.list(filter="name=echo"))
+    with pytest.raises(InvalidTaskError, match="a local hub reads no filters"):
+        client.nodes("free>0")
+    with pytest.raises(NotFoundError, match="on a local hub"):
+        client.bulk("cancel", "name=echo")
 
 
 def test_many_are_waited_for_in_either_order(client: SyncClient) -> None:
