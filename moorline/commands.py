@@ -70,6 +70,8 @@ STDIN_BYTES_MAX: Final = 16 * 1024 * 1024
 
 T = TypeVar("T")
 
+FILTER_HELP: Final = "Those that meet a filter: 'state=failed name~hash age>5m'."
+
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -232,6 +234,7 @@ def task() -> None:
 
 
 @task.command("list")
+@click.option("--filter", "filter_text", metavar="TEXT", default="", help=FILTER_HELP)
 @click.option("--state", "states", multiple=True, metavar="STATE", help="queued, running, failed, … Repeatable.")
 @click.option("--name", metavar="TEXT", help="The task's name.")
 @click.option("--node", metavar="NODE_ID", help="Where it runs or ran.")
@@ -263,6 +266,7 @@ async def _listed_tasks(
     client: Client,
     limit: int,
     *,
+    filter_text: str,
     states: Sequence[str],
     name: str | None,
     node: str | None,
@@ -271,7 +275,10 @@ async def _listed_tasks(
     group: str | None,
 ) -> list[TaskView]:
     wanted = [state for text in states for state in text.split(",")]
-    found = client.list(state=wanted, name=name, node=node, labels=dict(labels), since=since, group=group, limit=limit)
+    found = client.list(
+        filter=filter_text, state=wanted, name=name, node=node, labels=dict(labels), since=since, group=group,
+        limit=limit,
+    )  # fmt: skip
     return [view async for view in found]
 
 
@@ -298,24 +305,55 @@ def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
         print_fields(task_fields(view, time.time()))
 
 
-@task.command("cancel")
-@click.argument("task_ids", nargs=-1, required=True, metavar="TASK_ID...")
-@as_json_option
-@client_options
-def task_cancel(settings: ClientSettings, *, task_ids: Sequence[str], as_json: bool) -> None:
-    """Cancel tasks; final ones stay as they are."""
-    views = _converse(settings, lambda client: _each(client.cancel, task_ids))
-    _show_states(views, "tasks", as_json=as_json)
+def _change_command(action: Literal["cancel", "retry"], about: str) -> click.Command:
+    """Make the command that does one thing to tasks: those that are named, or all that meet a filter."""
+
+    @click.command(action, help=about)
+    @click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
+    @click.option("--filter", "filter_text", metavar="TEXT", help=f"{FILTER_HELP} It asks first, with their number.")
+    @click.option("--yes", is_flag=True, help="With --filter: do not ask.")
+    @as_json_option
+    @client_options
+    def command(
+        settings: ClientSettings, *, task_ids: Sequence[str], filter_text: str | None, yes: bool, as_json: bool
+    ) -> None:
+        if bool(task_ids) == (filter_text is not None):
+            raise click.UsageError("name tasks, or give a --filter")
+        if filter_text is not None:
+            _change_matching(settings, action, filter_text, is_sure=yes, as_json=as_json)
+            return
+
+        def talk(client: Client) -> Awaitable[list[TaskView]]:
+            return _each({"cancel": client.cancel, "retry": client.retry}[action], task_ids)
+
+        _show_states(_converse(settings, talk), "tasks", as_json=as_json)
+
+    return command
 
 
-@task.command("retry")
-@click.argument("task_ids", nargs=-1, required=True, metavar="TASK_ID...")
-@as_json_option
-@client_options
-def task_retry(settings: ClientSettings, *, task_ids: Sequence[str], as_json: bool) -> None:
-    """Queue failed, lost, cancelled or expired tasks again."""
-    views = _converse(settings, lambda client: _each(client.retry, task_ids))
-    _show_states(views, "tasks", as_json=as_json)
+task.add_command(_change_command("cancel", "Cancel tasks; final ones stay as they are."))
+task.add_command(_change_command("retry", "Queue failed, lost, cancelled or expired tasks again."))
+
+
+def _change_matching(
+    settings: ClientSettings, action: Literal["cancel", "retry"], filter_text: str, *, is_sure: bool, as_json: bool
+) -> None:
+    """Cancel or retry all tasks that meet a filter; ask first, unless the person is sure."""
+    from moorline.changing import change_all, done_words, ready_words  # noqa: PLC0415  # see the module's docstring
+
+    if not is_sure:
+        found = _converse(settings, lambda client: client.bulk(action, filter_text, count_only=True))
+        ready = ready_words(action, found)
+        if found.matched and not sys.stdin.isatty():
+            message = f"{ready}; nothing was done, since nobody can be asked"
+            raise CommandError(message, remedy="Add --yes if that is meant.", exit_code=ExitCode.USAGE)
+        if found.matched and not click.confirm(f"{ready}. Go on?", err=True):
+            raise CommandError("nothing was done")
+    done = _converse(settings, lambda client: change_all(client, action, filter_text))
+    if as_json:
+        print_document({"matched": done.matched, "changed": done.changed})
+    else:
+        click.echo(done_words(action, done))
 
 
 async def _each(act: Callable[[str], Awaitable[T]], ids: Sequence[str]) -> list[T]:
@@ -417,19 +455,27 @@ def events(
 
 
 @click.command("list")
+@click.option(
+    "--filter", "filter_text", metavar="TEXT", default="", help="Those that meet a filter: 'state=online free>0'."
+)
+@click.option(
+    "--sort", metavar="FIELD", default="id", show_default=True, help="The order: state, -used, rtt …; - turns it round."
+)
 @as_json_option
 @client_options
-def node_list(settings: ClientSettings, *, as_json: bool) -> None:
+def node_list(settings: ClientSettings, *, filter_text: str, sort: str, as_json: bool) -> None:
     """List the nodes that the hub knows."""
     from moorline.rows import NODE_COLUMNS, node_row  # noqa: PLC0415
 
-    nodes = _converse(settings, lambda client: client.nodes())
+    nodes = _converse(settings, lambda client: client.nodes(filter_text, sort=sort))
     if as_json:
         print_document({"nodes": nodes})
         return
     now_s = time.time()
     print_table(NODE_COLUMNS, [node_row(view, now_s) for view in nodes])
-    if not nodes:
+    if not nodes and filter_text:
+        say("No node meets this filter.")
+    elif not nodes:
         say("No node has registered yet; `moorline node --app …` runs one.")
 
 

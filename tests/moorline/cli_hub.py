@@ -36,6 +36,7 @@ class CliHub:
         token: if set, every call needs it.
         requests: `METHOD path?query` of each request.
         tasks, nodes: by id, as the API shows them.
+        changes: what `POST /v1/tasks/bulk` was asked for; it does it to all tasks, two at a time.
         events: what a new event stream begins with.
     """
 
@@ -45,6 +46,7 @@ class CliHub:
         self.submitted: list[dict[str, Any]] = []
         self.tasks: dict[str, dict[str, Any]] = {}
         self.nodes: dict[str, dict[str, Any]] = {}
+        self.changes: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.last_event_ids: list[str | None] = []
         self.logs: dict[str, Any] = {"lines": [], "dropped": 0}
@@ -78,6 +80,7 @@ class CliHub:
             [
                 web.post("/v1/tasks", self._submit),
                 web.get("/v1/tasks", self._list),
+                web.post("/v1/tasks/bulk", self._bulk),
                 web.get("/v1/tasks/{id}", self._get),
                 web.get("/v1/tasks/{id}/explain", self._explain),
                 web.get("/v1/tasks/{id}/logs", self._logs),
@@ -182,6 +185,26 @@ class CliHub:
         elif not final:
             view["state"] = "cancelled"
         return web.json_response(view)
+
+    async def _bulk(self, request: web.Request) -> web.Response:
+        asked = json.loads(await request.read())
+        self.changes.append(asked)
+        if asked["filter"].startswith("stat="):
+            remedy = "did you mean state? there are: state"
+            error = {"code": "invalid_query", "message": "there is no field stat", "remedy": remedy}
+            return web.json_response({"error": {**error, "where": "filter, character 1"}}, status=400)
+        start = int(asked["cursor"] or 0)
+        if asked["filter"] == "breaks" and start:
+            return refusal(503, "degraded", "no space for the database")
+        met = list(self.tasks.values())[start : start + 2]
+        changed = 0
+        for view in met if not asked["count_only"] else ():
+            if view["state"] != "cancelled":
+                view["state"] = {"cancel": "cancelled", "retry": "queued"}[asked["action"]]
+                changed += 1
+        cursor = str(start + 2) if start + 2 < len(self.tasks) else None
+        answer = {"matched": len(met), "changed": changed, "more": cursor is not None, "cursor": cursor}
+        return web.json_response(answer)
 
     async def _nodes(self, request: web.Request) -> web.Response:
         return web.json_response({"nodes": list(self.nodes.values())})

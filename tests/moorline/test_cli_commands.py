@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -270,6 +271,84 @@ class TestTasks:
         assert run(hub, "task", "logs", "t1").stderr == "Nothing was logged.\n"
 
 
+class TestTasksOfAFilter:
+    def test_a_filter_reaches_the_hub(self, hub: CliHub) -> None:
+        assert run(hub, "task", "list", "--filter", "state=failed name~a", "--limit", "5").exit_code == 0
+        assert hub.requests == ["GET /v1/tasks?filter=state%3Dfailed+name~a&limit=5"]
+
+    def test_with_yes_all_are_changed_request_by_request(self, hub: CliHub) -> None:
+        hub.tasks = {f"t{number}": task(f"t{number}") for number in range(5)}
+        hub.tasks["t4"]["state"] = "cancelled"
+        result = run(hub, "task", "cancel", "--filter", "name=add", "--yes")
+        assert result.stdout == "4 tasks cancelled; 1 had their outcome by then\n"
+        assert [asked["cursor"] for asked in hub.changes] == [None, "2", "4"]
+        assert {view["state"] for view in hub.tasks.values()} == {"cancelled"}
+
+    def test_with_json_it_is_a_document(self, hub: CliHub) -> None:
+        hub.tasks = {"t1": task("t1", "failed")}
+        result = run(hub, "task", "retry", "--filter", "state=failed", "--yes", "--json")
+        assert json.loads(result.stdout) == {"matched": 1, "changed": 1}
+
+    def test_nothing_that_matches_is_no_error(self, hub: CliHub) -> None:
+        result = run(hub, "task", "retry", "--filter", "state=lost")
+        assert (result.exit_code, result.stdout) == (0, "No task meets this filter and can be changed.\n")
+
+    def test_where_nobody_can_be_asked_nothing_is_done(self, hub: CliHub) -> None:
+        hub.tasks = {f"t{number}": task(f"t{number}") for number in range(3)}
+        result = run(hub, "task", "cancel", "--filter", "name=add")
+        assert result.exit_code == ExitCode.USAGE
+        assert "2 or more tasks would be cancelled; nothing was done" in result.stderr
+        assert "Add --yes" in result.stderr
+        assert [asked["count_only"] for asked in hub.changes] == [True]
+
+    @pytest.mark.parametrize(("answer", "state"), [("y\n", "cancelled"), ("n\n", "queued"), ("\n", "queued")])
+    def test_a_person_is_asked_with_the_count(self, hub: CliHub, answer: str, state: str) -> None:
+        hub.tasks = {"t1": task("t1")}
+        said, status = on_a_terminal(hub, "Go on? [y/N]: ", answer, "task", "cancel", "--filter", "name=add")
+        assert "1 task would be cancelled. Go on? [y/N]" in said
+        assert ("1 task cancelled" if state == "cancelled" else "nothing was done") in said
+        assert status == (0 if state == "cancelled" else 1)
+        assert hub.tasks["t1"]["state"] == state
+
+    def test_an_error_in_the_filter_names_the_place(self, hub: CliHub) -> None:
+        result = run(hub, "task", "cancel", "--filter", "stat=failed", "--yes")
+        assert result.exit_code == ExitCode.USAGE
+        assert "filter, character 1: there is no field stat" in result.stderr
+        assert "Did you mean state?" in result.stderr
+
+    def test_what_was_done_before_it_failed_is_told(self, hub: CliHub) -> None:
+        hub.tasks = {f"t{number}": task(f"t{number}") for number in range(3)}
+        result = run(hub, "task", "cancel", "--filter", "breaks", "--yes")
+        assert result.exit_code == ExitCode.UNREACHABLE
+        assert result.stderr.startswith("2 tasks cancelled before this:\n")
+
+    @pytest.mark.parametrize("arguments", [[], ["t1", "--filter", "a"]])
+    def test_tasks_are_named_or_a_filter_is_given(self, hub: CliHub, arguments: list[str]) -> None:
+        result = run(hub, "task", "retry", *arguments)
+        assert result.exit_code == ExitCode.USAGE
+        assert "name tasks, or give a --filter" in result.stderr
+
+
+def on_a_terminal(hub: CliHub, question: str, answer: str, *arguments: str) -> tuple[str, int]:
+    """Run the command on a pseudo-terminal and answer its question; give what it printed, and its status."""
+    mine, its = os.openpty()
+    command = [sys.executable, "-m", "moorline.cli", *arguments]
+    environment = {**os.environ, "MOORLINE_URL": hub.url, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment) as process:
+        os.close(its)
+        said = b""
+        is_answered = False
+        # The end of a terminal is an error on Linux.
+        with contextlib.suppress(OSError):
+            while piece := os.read(mine, 1024):
+                said += piece
+                if not is_answered and question.encode() in said:
+                    os.write(mine, answer.encode())
+                    is_answered = True
+        os.close(mine)
+    return said.decode(), process.returncode
+
+
 class TestNodes:
     def test_a_list_is_a_table(self, hub: CliHub) -> None:
         hub.nodes = {
@@ -281,6 +360,11 @@ class TestNodes:
         assert lines[1].split()[:3] == ["n1", "online", "2/8"]
         assert "online, cordoned" in lines[2]
         assert json.loads(run(hub, "node", "list", "--json").stdout)["nodes"][1]["cordoned"] is True
+
+    def test_a_list_may_be_chosen_and_ordered(self, hub: CliHub) -> None:
+        result = run(hub, "node", "list", "--filter", "state=unreachable", "--sort=-seen")
+        assert (result.exit_code, result.stderr) == (0, "No node meets this filter.\n")
+        assert hub.requests == ["GET /v1/nodes?filter=state%3Dunreachable&sort=-seen"]
 
     def test_no_nodes_are_said_on_stderr(self, hub: CliHub) -> None:
         assert "No node has registered" in run(hub, "node", "list").stderr
