@@ -75,6 +75,7 @@ TASK_FIELDS: Final[Fields] = {
     "attempt": Field(kind=Kind.NUMBER),
     "priority": Field(kind=Kind.NUMBER),
     "error": Field(),
+    "errorgroup": Field(),
 }
 
 NODE_FIELDS: Final[Fields] = {

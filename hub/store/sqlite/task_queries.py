@@ -196,6 +196,10 @@ def _examined(chosen: TaskFilter, before: int) -> Condition:
     group = chosen.group or _only(exactly(chosen.terms, "group"))
     if group:
         return Condition(f"SELECT seq FROM tasks WHERE task_group = ? AND task_group <> '' {newest}", (group, before))
+    error_key = _only(exactly(chosen.terms, "errorgroup"))
+    if error_key:
+        alike = "SELECT seq FROM outcomes WHERE error_key = ? AND error_key IS NOT NULL"
+        return Condition(f"{alike} {newest}", (error_key, before))
     states = _states(chosen)
     if states is None or TaskState.SUCCEEDED in states:
         return Condition(f"SELECT seq FROM tasks WHERE 1 {newest}", (before,))

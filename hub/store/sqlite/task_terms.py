@@ -25,6 +25,7 @@ _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "group": ("+task_group",),
     "origin": (ORIGIN,),
     "error": _ERROR,
+    "errorgroup": ("IFNULL(error_key, '')",),
 }
 
 # When a task could have started: as soon as it was there and due.

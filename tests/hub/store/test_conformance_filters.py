@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.error_groups import fingerprint
 from hub.filter_terms import TASK_FIELDS, Term
 from hub.filters import parse
 from hub.lifecycle import TaskState
@@ -142,6 +143,20 @@ def test_a_broadcast_is_found_by_its_group(board: Board) -> None:
     assert listed(board, "group=g1") == ["g1.b", "g1.a"]
     assert listed(board, "group=g1,g2 id~a") == ["g1.a"]
     assert listed(board, 'group=""') == ["alone"]
+
+
+def test_tasks_with_errors_that_are_alike_are_found_by_their_group(board: Board) -> None:
+    fill(board)
+    timeout = TaskError(kind="timeout", message="it took longer than 7 s")
+    board.record(result(started(board, "slow-2", "Hash.File"), "failed", error=timeout))
+    group = fingerprint("Hash.File", timeout).id
+    assert listed(board, f"errorgroup={group}") == ["slow-2", "slow"]
+    assert listed(board, f"errorgroup={group}", 1) == ["slow-2", "slow"]
+    assert listed(board, f"errorgroup={group} age>30s") == ["slow"]
+    assert listed(board, f'errorgroup!={group} errorgroup!=""') == ["bad"]
+    assert listed(board, f"errorgroup={group},none state=failed") == ["slow-2", "slow"]
+    board.revive("slow")
+    assert listed(board, f"errorgroup={group}") == ["slow-2"]
 
 
 @pytest.mark.parametrize("text", ["name=needle", "needle", "state=queued,running needle", "label.a=b"])
