@@ -136,9 +136,8 @@ class Meter:
             self._began_s = now_s
         second = int(now_s)
         newest = self._seconds[-1][0] if self._seconds else second - 1
-        for begun in sorted({newest + 1, second}):
-            if begun > newest:
-                self._seconds.append((begun, self.counts.copy()))
+        if newest < second:
+            self._seconds.extend((begun, self.counts.copy()) for begun in sorted({newest + 1, second}))
         while len(self._seconds) > 1 and self._seconds[1][0] <= second - RATES_OVER_S:
             self._seconds.popleft()
 

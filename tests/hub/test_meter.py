@@ -68,10 +68,11 @@ def test_names_beyond_the_limit_share_one_histogram() -> None:
 
 def test_rates_are_means_of_the_last_ten_seconds() -> None:
     meter = Meter()
-    for second in range(30):
-        meter.take(committed("task.running", "task.succeeded", accepted=3), second + 0.5)
-    rates = meter.rates(30.0)
-    assert (rates.submitted, rates.started, rates.succeeded, rates.finished) == (3.0, 1.0, 1.0, 1.0)
+    # Many commits in each second, and longer than rates look back.
+    for tenth in range(600):
+        meter.take(committed("task.running", "task.succeeded", accepted=3), tenth / 10)
+    rates = meter.rates(60.0)
+    assert (rates.submitted, rates.started, rates.succeeded, rates.finished) == (30.0, 10.0, 10.0, 10.0)
 
 
 def test_a_young_meter_does_not_understate_its_rates() -> None:
