@@ -9,7 +9,7 @@ Whether a task is assigned, settled or freed is decided in the store's transacti
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from msgspec import Raw, Struct, UnsetType
@@ -54,6 +54,12 @@ LOGS_UNDER_WAY_MAX = 16
 
 # When leases are looked at again that could not be looked at for a reason of the store's own.
 RELEASE_AGAIN_S = 5.0
+
+# Departures that are kept until somebody asks: two of each node of a fleet of 5,000.
+DEPARTURES_MAX = 10_000
+
+# A clock that is off by more, 300 years, is as wrong as one can be.
+SKEW_S_MAX = 1e10
 
 # A node that is in conflict with a live instance comes back after this, plus up to as much again.
 CONFLICT_RETRY_S = 30.0
@@ -118,6 +124,7 @@ class HubCore:
         self._seen_at_s = 0.0
         self.counts: Counter[str] = Counter()
         """What happened so far, by name; for `/metrics`. Starts at 0 with the process."""
+        self._departures: deque[str] = deque(maxlen=DEPARTURES_MAX)
 
     # --- what the shell may ask -----------------------------------------------------------------------------------
 
@@ -166,6 +173,18 @@ class HubCore:
         """Give what only live sessions know, by node id."""
         found = ((node_id, self.live(node_id)) for node_id in self._sessions)
         return {node_id: live for node_id, live in found if live is not None}
+
+    def sessions(self) -> list[Session]:
+        """Give the sessions that have a connection and are reconciled; to look at, not to change."""
+        return [session for session in self._sessions.values() if session.is_ready]
+
+    def take_departures(self) -> list[str]:
+        """Give the ids of nodes that lost their connection since the last call, once for each time; not of those that
+        said `bye` or were sent away.
+        """
+        taken = list(self._departures)
+        self._departures.clear()
+        return taken
 
     def progress(self, task_id: str) -> frames.Progress | None:
         """Give the latest progress of a task that runs, or None."""
@@ -222,10 +241,14 @@ class HubCore:
             return []
         return self._lose_connection(session, reason)
 
-    def _lose_connection(self, session: Session, reason: str, *, gone: bool = False) -> list[Effect]:
+    def _lose_connection(
+        self, session: Session, reason: str, *, gone: bool = False, sent_away: bool = False
+    ) -> list[Effect]:
         session.connection = None
         session.is_ready = False
         self._pool.close(session.node_id)
+        if not (gone or sent_away or self._stopping):
+            self._departures.append(session.node_id)
         self._absences.begin((session.node_id, session.instance_id), session.heard_s)
         self.counts[f"disconnects_{departure(reason, stopping=self._stopping)}"] += 1
         left = store.NodeLeft(
@@ -270,6 +293,7 @@ class HubCore:
                     results.append(frame)
                 case frames.Heartbeat():
                     session.heartbeat = frame
+                    session.skew_s = _skew_s(frame, now.wall_s)
                     self._seen.add((session.node_id, session.instance_id))
                     told.append(does.Send(connection, [self._beat_back(session, frame)]))
                 case frames.Progress():
@@ -653,7 +677,7 @@ class HubCore:
         if session is None or session.connection is None:
             return []
         connection = session.connection
-        told = self._lose_connection(session, "disconnected by an operator")
+        told = self._lose_connection(session, "disconnected by an operator", sent_away=True)
         self._forget(session)
         return [*told, does.Close(connection, CloseCode.DISCONNECTED, "disconnected by an operator")]
 
@@ -868,6 +892,14 @@ def _wait_s(task: NewTask, now: Now) -> float:
     """Give how long a task is to wait: of its two waits the one that ends later."""
     options = task.options
     return max(options.delay_s, 0.0 if options.not_before is None else options.not_before - now.wall_s)
+
+
+def _skew_s(beat: frames.Heartbeat, wall_s: float) -> float | None:
+    """Give how far a node's wall clock is ahead of ours, as far as half a round trip tells; None: it does not say."""
+    if beat.at is None:
+        return None
+    skew_s = beat.at + (beat.round_trip_ms or 0.0) / 2000 - wall_s
+    return max(-SKEW_S_MAX, min(SKEW_S_MAX, skew_s))
 
 
 def _is_overtaken(session: Session | None, connection: ConnectionId) -> bool:

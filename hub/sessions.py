@@ -26,7 +26,7 @@ class Session:
     ``connection`` is None while the node is away. ``spread_s`` is what it was last told. ``is_ready``: its inventory is
     reconciled, so that it may be given work. ``held`` is what the store says it holds; ``settling`` the part of it
     whose results are on their way to the store; ``aside`` counts the slots that were put aside for operations under way
-    on this connection.
+    on this connection; ``skew_s`` says how far the node's wall clock is ahead of ours, None if it does not tell.
     """
 
     __slots__ = (
@@ -46,6 +46,7 @@ class Session:
         "registration",
         "session_id",
         "settling",
+        "skew_s",
         "spread_s",
     )
 
@@ -64,6 +65,7 @@ class Session:
         )
         self.heard_s = now_s
         self.heartbeat = Heartbeat(sequence=0)
+        self.skew_s: float | None = None
         self.is_ready = False
         self.cordoned = False
         self.draining = False

@@ -87,10 +87,13 @@ class Profile(Struct, frozen=True, kw_only=True):
 
 
 class Vitals(Struct, frozen=True, kw_only=True):
-    """How the machine and the session's loop are; the shell measures it, heartbeats carry it."""
+    """How the machine and the session's loop are; the shell measures it, heartbeats carry it. ``wall_at``: its wall
+    clock, at the moment of the tick that brings this.
+    """
 
     load: float | None = None
     loop_lag_ms: float | None = None
+    wall_at: float | None = None
 
 
 class NodeCore:
@@ -341,6 +344,7 @@ class NodeCore:
             loop_lag_ms=self._vitals.loop_lag_ms,
             round_trip_ms=self._round_trip_ms,
             counters=self.counters,
+            at=self._vitals.wall_at,
         )
         return self._send([beat])
 

@@ -152,7 +152,8 @@ class Session:
         self._tick_timer = None
         now_s = steady_s()
         self._loop_lag_ms = max(0.0, now_s - self._tick_at_s) * 1000
-        self._perform(self._core.tick(now_s, Vitals(load=os.getloadavg()[0], loop_lag_ms=self._loop_lag_ms)))
+        vitals = Vitals(load=os.getloadavg()[0], loop_lag_ms=self._loop_lag_ms, wall_at=time.time())
+        self._perform(self._core.tick(now_s, vitals))
 
     def _note_ended(self, ended: list[Ended]) -> None:
         failpoints.after_end()

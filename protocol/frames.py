@@ -132,7 +132,8 @@ class Heartbeat(Frame, tag="heartbeat", frozen=True, kw_only=True):
     """Proof that the node's logic lives; its acknowledgement renews the leases of what the node runs.
 
     ``sequence`` counts from 1 on each connection. ``round_trip_ms`` is of the heartbeat before; ``load`` the 1-minute
-    load average of the machine.
+    load average of the machine; ``at`` the node's wall clock, so that the hub can tell people if it is wrong. Nothing
+    is decided by it.
     """
 
     sequence: Count
@@ -142,6 +143,7 @@ class Heartbeat(Frame, tag="heartbeat", frozen=True, kw_only=True):
     loop_lag_ms: float | None = None
     round_trip_ms: float | None = None
     counters: Counters = Counters()
+    at: float | None = None
 
 
 class Result(Frame, tag="result", frozen=True, kw_only=True):
