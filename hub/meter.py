@@ -101,6 +101,8 @@ class Meter:
         """Seconds from submit to the first start, by task name."""
         self.runs: dict[str, Histogram] = {}
         """Run times of results, by task name."""
+        self.failures: Counter[str] = Counter()
+        """Attempts that failed, by task name as in ``runs``."""
         # ``(second, counts at its beginning)``: of the seconds that rates look back over, and one before them.
         self._seconds: deque[tuple[int, Counter[str]]] = deque()
         self._began_s: float | None = None
@@ -112,6 +114,8 @@ class Meter:
         self.counts["submitted"] += committed.accepted
         _add(self.waits, committed.waits)
         _add(self.runs, committed.runs)
+        for name in committed.failed:
+            self.failures[name if name in self.runs else OTHER] += 1
 
     def rates(self, now_s: float) -> Rates:
         """Give what happened per second of late."""

@@ -24,6 +24,7 @@ from hub.filter_terms import Term
 from hub.lifecycle import TaskState
 from hub.retry import RetryPolicy
 from hub.samples import Sample
+from hub.store.alerts import AlertMemory, AwayNode, ForgetMessages, NoteAlerts, PutSilence, QueueHead
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
 from protocol.frames import AttemptKey, Identifier, Inventory, LabelText, LogLine, Outcome, TaskError
 from protocol.limits import LABELS_MAX
@@ -491,6 +492,9 @@ Operation: TypeAlias = (
     | PutToken
     | NoteSample
     | NoteDeed
+    | NoteAlerts
+    | ForgetMessages
+    | PutSilence
 )
 
 
@@ -503,7 +507,8 @@ _STATES_OF_KINDS = {f"task.{state.value}": state.value for state in TaskState}
 class Event(Struct, frozen=True, array_like=True, gc=False):
     """One change of a task or a node. ``id`` grows by one with each; events of a transaction stand together.
 
-    ``kind`` is ``task.<state>`` or ``node.<state>``, ``node.cordoned``, ``node.uncordoned``. The value of a succeeded
+    ``kind`` is ``task.<state>``, ``node.<state>``, ``node.cordoned``, ``node.uncordoned``, or ``alert.<state>`` (then
+    ``name`` is the rule, ``node_id`` the subject if it is a node, ``reason`` the message). The value of a succeeded
     task is not part of the stored event: a reader adds it (`Store.values`), the writer has it at hand.
 
     Three are made for each task. So they are written without the names of their fields, and the order of the fields is
@@ -535,7 +540,8 @@ class Committed(Struct, frozen=True, kw_only=True):
     ``values`` are those of tasks that succeeded in it by task id, so that live readers need not ask. ``waiting`` counts
     the tasks that it put into the queue and did not assign, by class: whoever has free slots claims for them. ``waits``
     are the seconds from submit to assignment of tasks that started for the first time and were not told to wait,
-    ``runs`` the run times of the results that it settled; both ``(task name, seconds)``. ``accepted`` counts new tasks.
+    ``runs`` the run times of the results that it settled; both ``(task name, seconds)``. ``failed`` names the task of
+    each attempt that failed. ``accepted`` counts new tasks.
     """
 
     answers: list[object]
@@ -544,6 +550,7 @@ class Committed(Struct, frozen=True, kw_only=True):
     waiting: dict[TaskClass, int]
     waits: list[tuple[str, float]] = []
     runs: list[tuple[str, float]] = []
+    failed: list[str] = []
     accepted: int = 0
 
 
@@ -825,6 +832,18 @@ class Store(Protocol):
 
     def tokens(self) -> list[TokenRow]:
         """Give all tokens, revoked and expired ones too."""
+        ...
+
+    def alerts(self) -> AlertMemory:
+        """Give alerts, silences, and the messages that are not delivered yet."""
+        ...
+
+    def away_nodes(self) -> list[AwayNode]:
+        """Give the nodes that are unreachable, by id. Cheap enough to be asked every second."""
+        ...
+
+    def queue_heads(self, limit: int) -> list[QueueHead]:
+        """Give the first queued task of each class and priority, at most ``limit``."""
         ...
 
     def close(self) -> None:

@@ -83,6 +83,8 @@ def write(tx: Transaction, settled: Sequence[Settled]) -> None:
             succeeded.append(_succeed(tx, task, change, result))
         else:
             endings.add(tx, task, change, result)
+            if result is not None and result.outcome == "failed":
+                tx.failed.append(task.class_id)
             moved.append(_move(tx, item))
         task.held, task.failures, task.losses = int(change.held), change.failures, change.losses
     bulk.update(tx.connection, "tasks", "seq", _SET_SUCCEEDED, succeeded)

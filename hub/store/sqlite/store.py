@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from hub.samples import Sample
 from hub.store import contract
+from hub.store.alerts import AlertMemory, AwayNode, ForgetMessages, NoteAlerts, PutSilence, QueueHead
 from hub.store.contract import (
     Committed,
     EventPage,
@@ -32,6 +33,7 @@ from hub.store.contract import (
 )
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
 from hub.store.sqlite import (
+    alerts,
     attempts,
     audit,
     claiming,
@@ -184,6 +186,7 @@ class SqliteStore:
                 waiting=tx.waiting(),
                 waits=tx.named(tx.waits),
                 runs=tx.named(tx.runs),
+                failed=tx.failed_names(),
                 accepted=tx.accepted,
             )
             connection.execute("COMMIT")
@@ -288,6 +291,18 @@ class SqliteStore:
         """Give all tokens, revoked and expired ones too."""
         return self._read(tokens.of_all)
 
+    def alerts(self) -> AlertMemory:
+        """Give alerts, silences, and the messages that are not delivered yet."""
+        return self._read(alerts.memory)
+
+    def away_nodes(self) -> list[AwayNode]:
+        """Give the nodes that are unreachable, by id."""
+        return self._read(alerts.away_nodes)
+
+    def queue_heads(self, limit: int) -> list[QueueHead]:
+        """Give the first queued task of each class and priority, at most ``limit``."""
+        return self._read(lambda connection: alerts.queue_heads(connection, limit))
+
     def close(self) -> None:
         """Release the database. Twice is harmless."""
         self._reader.close()
@@ -376,4 +391,7 @@ _ONE: Final[dict[type, Callable[..., object]]] = {
     contract.PutToken: tokens.put,
     NoteSample: samples.note,
     NoteDeed: audit.note,
+    NoteAlerts: alerts.note,
+    ForgetMessages: alerts.forget,
+    PutSilence: alerts.put_silence,
 }

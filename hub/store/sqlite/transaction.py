@@ -81,6 +81,7 @@ class Transaction:
         # How long tasks waited and ran, by class: for meters, and stored nowhere.
         self.waits: list[tuple[int, float]] = []
         self.runs: list[tuple[int, float]] = []
+        self.failed: list[int] = []
         self.accepted = 0
         self._totals: dict[str, Totals] = {}
         self._turns: list[Turn] = []
@@ -95,11 +96,19 @@ class Transaction:
         """Begin a span of a node's history that is told by no event of its own."""
         self._turns.append(Turn(node_id, state, reason, at))
 
-    def event(self, kind: str, *, node_id: str = "", reason: str = "") -> None:
-        """Add an event about a node."""
+    def event(self, kind: str, *, node_id: str = "", name: str = "", reason: str = "") -> None:
+        """Add an event about a node or an alert."""
         self.ledger.last_event_id += 1
-        event = Event(id=self.ledger.last_event_id, at=self.now.wall_s, kind=kind, node_id=node_id, reason=reason)
-        self.events.append(event)
+        self.events.append(
+            Event(
+                id=self.ledger.last_event_id,
+                at=self.now.wall_s,
+                kind=kind,
+                name=name,
+                node_id=node_id,
+                reason=reason,
+            )
+        )
 
     def task_event(self, task: StoredTask, state: TaskState, *, error: TaskError | None = None) -> None:
         """Add an event about a task that is now in ``state``."""
@@ -130,6 +139,10 @@ class Transaction:
     def named(self, measured: list[tuple[int, float]]) -> list[tuple[str, float]]:
         """Give measurements with the names of their tasks instead of classes."""
         return [(self.classes.get(class_id).name, seconds) for class_id, seconds in measured]
+
+    def failed_names(self) -> list[str]:
+        """Give the names of the tasks of which an attempt failed."""
+        return [self.classes.get(class_id).name for class_id in self.failed]
 
     def count(self, node_id: str, counts_as: CountsAs) -> None:
         """Add one to this total of a node."""
@@ -232,7 +245,10 @@ class Savepoint:
         self._events = len(transaction.events)
         self._values = dict(transaction.values)
         self._queued = dict(transaction.queued)
-        self._measured = (len(transaction.waits), len(transaction.runs), transaction.accepted)
+        self._measured = (
+            *(len(transaction.waits), len(transaction.runs), len(transaction.failed)),
+            transaction.accepted,
+        )
 
     def release(self) -> None:
         """The operation is done."""
@@ -247,7 +263,8 @@ class Savepoint:
         del transaction.events[self._events :]
         transaction.values = self._values
         transaction.queued = self._queued
-        waits, runs, transaction.accepted = self._measured
+        waits, runs, failed, transaction.accepted = self._measured
         del transaction.waits[waits:]
         del transaction.runs[runs:]
+        del transaction.failed[failed:]
         transaction.forget()
