@@ -96,6 +96,7 @@ _tells = partial(click.option, cls=SectionOption, section="What it says")
 )
 @_keeps("--retention-s", metavar="SECONDS", type=float, default=7 * 24 * 3600, help="How long finished tasks stay.")
 @_keeps("--retention-count", metavar="N", type=int, default=1_000_000, help="How many finished tasks stay at most.")
+@_keeps("--alerts", metavar="FILE", type=FILE, help="Rules and channels of alerts (TOML); without it, rules alone.")
 @_admits("--tls-cert", metavar="FILE", type=FILE, help="Certificate chain (PEM), for both ports.")
 @_admits("--tls-key", metavar="FILE", type=FILE, help="Its private key (PEM).")
 @_admits(
@@ -172,6 +173,7 @@ def _check_files(settings: HubSettings) -> None:
         ("--tls-cert", settings.tls_cert),
         ("--tls-key", settings.tls_key),
         ("--client-ca", settings.client_ca),
+        ("--alerts", settings.alerts),
     ):
         if path is not None and not os.access(path, os.R_OK):
             raise StartError(f"{option} {path} cannot be read", "Check its path and permissions.", EXIT_SETTINGS)

@@ -24,6 +24,10 @@ import msgspec
 from hub import effects as does
 from hub import failpoints
 from hub.admission import Admission
+from hub.alerts.facts import Disk, HubStart, NameCounts, PresentNode
+from hub.alerts.messages import HubName
+from hub.alerts.reading import AlertSettings, read_settings
+from hub.alerts.watch import AlertWatch
 from hub.clock import Clock
 from hub.core import CoreSettings, HubCore
 from hub.disk import DiskWatch
@@ -32,7 +36,7 @@ from hub.errors import HubDegradedError, HubStoppingError, SettingsError
 from hub.events import PULSE, EventFeed
 from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
-from hub.http.backend import Health
+from hub.http.backend import AlertCounts, Health
 from hub.http.login_cookie import kept_key
 from hub.http.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
 from hub.http.server import HttpServer
@@ -48,7 +52,7 @@ from hub.samples import Sample
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
-from hub.store.contract import Committed, NewTask, NodeView, Store
+from hub.store.contract import Committed, NewTask, NodeView, Now, Operation, Store
 from hub.store.history import Deed, NoteDeed, NoteSample
 from hub.store.reader import StoreReader
 from hub.store.sqlite.store import SqliteStore
@@ -160,6 +164,8 @@ class HubService:
             samples = SampleTimer(self.meter, self._measure, self._keep_sample, lambda: self._clock().wall_s)
             samples.start()
             ends.callback(samples.stop)
+            await self._alerts.start(self._found_at_start())
+            ends.push_async_callback(self._alerts.stop)
             self._tick()
             self._ends = ends.pop_all()
 
@@ -201,9 +207,28 @@ class HubService:
             connections_per_address_max=settings.connections_per_address_max,
             silent_after_s=SILENT_HEARTBEATS * settings.heartbeat_s,
         )
+        self._alerts = self._make_alerts()
         started = store.HubStarted(hub_id=self.hub_id)
-        answer = await self._perform(lambda request: [does.Persist(started, Ticket(request=request))])
-        self._core.started(_expect(answer, store.Inherited), self._clock())
+        self._inherited = _expect(await self.perform(started), store.Inherited)
+        self._core.started(self._inherited, self._clock())
+
+    def _make_alerts(self) -> AlertWatch:
+        """Make the watch for alerts. Raises SettingsError: a channel names what is not there."""
+        settings = self.settings
+        files = tuple(path for path in (settings.tls_cert, settings.client_ca) if path is not None)
+        return AlertWatch(
+            self,
+            AlertSettings() if settings.alerts is None else read_settings(settings.alerts),
+            HubName(id=self.hub_id, version=hub_version()),
+            certificate_paths=files,
+        )
+
+    def _found_at_start(self) -> HubStart | None:
+        """Say what was there when the hub started; None on a new store."""
+        inherited, now = self._inherited, self._clock()
+        if not inherited.nodes and not any(inherited.tasks.values()):
+            return None
+        return HubStart(at=now.wall_s, started_s=now.steady_s, tasks=inherited.tasks, nodes=inherited.nodes)
 
     def _check_doors(self) -> None:
         settings = self.settings
@@ -298,6 +323,7 @@ class HubService:
                         node_id=effect.node_id, task_id=effect.task_id, attempt=effect.attempt, alarm=effect.kind
                     )
                     logger.warning("%s: %s", effect.kind, effect.message, extra=about)
+                    self._alerts.note_alarm(effect.kind, effect.node_id, effect.message)
 
     def _reply(self, effect: does.Reply) -> None:
         call = self._calls.pop(effect.request, None)
@@ -386,6 +412,11 @@ class HubService:
         """A socket is gone."""
         self._apply(self._core.closed(connection, reason))
 
+    @property
+    def alerts(self) -> AlertWatch:
+        """The hub's alerts."""
+        return self._alerts
+
     # --- what the API asks ------------------------------------------------------------------------------------------
 
     async def _perform(self, ask: Callable[[RequestId], Sequence[Effect]]) -> object:
@@ -418,6 +449,19 @@ class HubService:
             degraded = f"{CALLS_MAX} calls wait already"
         if degraded is not None:
             raise HubDegradedError(degraded)
+
+    async def perform(self, operation: Operation) -> object:
+        """Put an operation to the store and wait for its commit; raises as the other calls do."""
+        return await self._perform(lambda request: [does.Persist(operation, Ticket(request=request))])
+
+    def put(self, operation: Operation) -> asyncio.Future[object]:
+        """Put an operation to the store, however long it takes; the future has its answer, or HubStoppingError."""
+        self._last_call += 1
+        call = self._calls[self._last_call] = self._loop.create_future()
+        # Nobody need wait for it: a failure that is not asked for is not one that was forgotten.
+        call.add_done_callback(lambda future: None if future.cancelled() else future.exception())
+        self._writer.put(operation, Ticket(request=self._last_call))
+        return call
 
     async def submit(self, tasks: Sequence[NewTask]) -> store.Submitted:
         """Accept tasks; returns after the commit."""
@@ -490,6 +534,7 @@ class HubService:
 
     def health(self) -> Health:
         """Say how the hub is."""
+        firing, critical = self._alerts.counts()
         return Health(
             hub_id=self.hub_id,
             version=hub_version(),
@@ -502,6 +547,7 @@ class HubService:
             writes=self._writer.is_alive,
             disk=self._disk.space,
             rates=self.meter.rates(self._clock().steady_s),
+            alerts=AlertCounts(firing=firing, critical=critical),
         )
 
     def reading(self, stats: store.StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
@@ -529,6 +575,49 @@ class HubService:
             return False
         self._writer.put(NoteSample(sample=sample), Ticket())
         return True
+
+    # --- what alerts look at ----------------------------------------------------------------------------------------
+
+    def now(self) -> Now:
+        """Give the time."""
+        return self._clock()
+
+    def why_degraded(self) -> str | None:
+        """Say why the store takes no commits, None if it does."""
+        return self._core.degraded
+
+    def is_suspicious(self) -> bool:
+        """Tell whether so many nodes are silent at once that the hub suspects itself."""
+        return self._core.suspicious
+
+    def present(self) -> Sequence[PresentNode]:
+        """Give the nodes with a live session."""
+        return [
+            PresentNode(
+                session.profile,
+                session.registration.name,
+                session.registration.version,
+                session.takes_work,
+                session.skew_s,
+            )
+            for session in self._core.sessions()
+        ]
+
+    def disk_room(self) -> Disk | None:
+        """Give how much room the disk of the state has."""
+        space = self._disk.space
+        if space is None:
+            return None
+        return Disk(path=str(self.settings.state), free_bytes=space.free_bytes, total_bytes=space.total_bytes)
+
+    def take_departures(self) -> Sequence[str]:
+        """Give the ids of nodes that lost their connection since the last call."""
+        return self._core.take_departures()
+
+    def ended_by_name(self) -> Mapping[str, NameCounts]:
+        """Count the attempts that ended by task name."""
+        failures = self.meter.failures
+        return {name: NameCounts(runs.count, failures[name]) for name, runs in self.meter.runs.items()}
 
     async def _measure_pulse(self) -> bytes:
         counted = await self._measure()

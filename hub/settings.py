@@ -48,6 +48,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     gone_after_s: float = 3600.0
     strict_names: bool = False
     log_format: LogFormat = "auto"
+    alerts: Path | None = None
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):

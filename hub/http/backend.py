@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from hub.alerts.watch import AlertWatch
 from hub.disk import DiskSpace
 from hub.events import EventFeed
 from hub.meter import Rates
@@ -56,6 +57,11 @@ class HubBackend(Protocol):
     @property
     def events(self) -> EventFeed:
         """What happens, as it is committed."""
+        ...
+
+    @property
+    def alerts(self) -> AlertWatch:
+        """The hub's alerts."""
         ...
 
     async def submit(self, tasks: Sequence[NewTask]) -> Submitted:

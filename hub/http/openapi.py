@@ -76,7 +76,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             "description": "The HTTP API of a hub. Times are seconds since 1970 (UTC). Unknown fields are refused in "
             "requests and to be ignored in answers.",
         },
-        "tags": [{"name": "tasks"}, {"name": "nodes"}, {"name": "hub"}],
+        "tags": [{"name": "tasks"}, {"name": "nodes"}, {"name": "alerts"}, {"name": "hub"}],
         "paths": dict(paths),
         "components": {
             "schemas": _schemas(table),

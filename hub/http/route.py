@@ -45,7 +45,7 @@ class Route(Struct, frozen=True, kw_only=True):
     handler: Handler
     name: str
     summary: str
-    tag: Literal["tasks", "nodes", "hub"]
+    tag: Literal["tasks", "nodes", "alerts", "hub"]
     query: tuple[Parameter, ...] = ()
     bodies: Mapping[str, type[Struct]] = {}
     answers: Mapping[int, Answer]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub.http.alert_routes import ALERT_ROUTES
 from hub.http.history_routes import HISTORY_ROUTES
 from hub.http.hub_routes import HUB_ROUTES
 from hub.http.login_routes import LOGIN_ROUTES
@@ -18,6 +19,7 @@ from hub.http.task_routes import TASK_ROUTES
 ROUTES: Final[tuple[Route, ...]] = (
     *TASK_ROUTES,
     *NODE_ROUTES,
+    *ALERT_ROUTES,
     *HUB_ROUTES,
     *HISTORY_ROUTES,
     *LOGIN_ROUTES,

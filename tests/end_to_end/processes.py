@@ -148,6 +148,10 @@ class HubProcess(Process):
     def node_url(self) -> str:
         return f"ws://127.0.0.1:{self.node_port}"
 
+    def add_arguments(self, *arguments: str) -> None:
+        """Give it more arguments for its next start."""
+        self._command += arguments
+
     def begin(self) -> None:
         """Start it; returns at once."""
         super().start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any, Self, TypeVar
 
 import aiohttp
 
+from hub.alerts.facts import Disk, NameCounts, PresentNode
+from hub.alerts.messages import HubName
+from hub.alerts.reading import AlertSettings
+from hub.alerts.watch import AlertWatch
 from hub.disk import DiskSpace
 from hub.errors import HubDegradedError, HubStoppingError
 from hub.events import EventFeed
 from hub.http.application import make_application
-from hub.http.backend import Health
+from hub.http.backend import AlertCounts, Health
 from hub.http.server import HttpServer
 from hub.meter import Histogram
 from hub.metrics.reading import Counts, Gauges, Reading
@@ -49,6 +54,11 @@ class StoreBackend:
         self.names: set[str] = set()
         self.lives: dict[str, LiveNode] = {}
         self.progresses: dict[str, Progress] = {}
+        self.alerts = AlertWatch(
+            self,
+            AlertSettings(every_s=60.0),
+            HubName(id=self.store.hub_id, version="0"),
+        )
 
     def execute(self, *operations: Operation) -> list[Any]:
         """Commit, and publish what it did."""
@@ -90,6 +100,37 @@ class StoreBackend:
     async def noted(self, deed: Deed) -> None:
         self.execute(NoteDeed(deed=deed))
 
+    # --- what alerts look at ----------------------------------------------------------------------------------------
+
+    def now(self) -> Now:
+        return Now(time.time(), time.time())
+
+    def is_suspicious(self) -> bool:
+        return False
+
+    def present(self) -> list[PresentNode]:
+        return []
+
+    def disk_room(self) -> Disk | None:
+        return None
+
+    def take_departures(self) -> list[str]:
+        return []
+
+    def why_degraded(self) -> str | None:
+        return self.degraded
+
+    def ended_by_name(self) -> dict[str, NameCounts]:
+        return {}
+
+    async def perform(self, operation: Operation) -> object:
+        return self.execute(operation)[0]
+
+    def put(self, operation: Operation) -> asyncio.Future[object]:
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        done.set_result(self.execute(operation)[0])
+        return done
+
     async def read(self, query: Callable[[Store], T]) -> T:
         if self.read_error is not None:
             raise self.read_error
@@ -108,6 +149,7 @@ class StoreBackend:
         return name in self.names
 
     def health(self) -> Health:
+        firing, critical = self.alerts.counts()
         return Health(
             hub_id=self.store.hub_id,
             version="0",
@@ -118,6 +160,7 @@ class StoreBackend:
             listening=self.listening,
             writes=self.writes,
             disk=self.disk,
+            alerts=AlertCounts(firing=firing, critical=critical),
         )
 
     def reading(self, stats: contract.StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:

@@ -25,6 +25,7 @@ READ = {
     *("GET /v1/tasks", "GET /v1/tasks/{id}", "GET /v1/tasks/{id}/explain", "GET /v1/tasks/{id}/logs"),
     *("GET /v1/nodes", "GET /v1/map", "GET /v1/nodes/{id}", "GET /v1/stats", "GET /v1/events", "GET /metrics"),
     *("GET /v1/history", "GET /v1/nodes/{id}/history", "GET /v1/errors", "GET /v1/tasks/{id}/attempts"),
+    "GET /v1/alerts",
 }
 SUBMIT = {
     *("POST /v1/tasks", "POST /v1/broadcasts", "POST /v1/tasks/{id}/cancel", "POST /v1/tasks/{id}/retry"),
@@ -33,6 +34,7 @@ SUBMIT = {
 ADMIN = {
     *(f"POST /v1/nodes/{{id}}/{verb}" for verb in ("cordon", "uncordon", "drain", "disconnect")),
     "GET /v1/audit",
+    *("POST /v1/alerts/silences", "POST /v1/alerts/silences/{id}/end", "POST /v1/alerts/test"),
 }
 
 

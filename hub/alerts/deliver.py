@@ -1,0 +1,218 @@
+"""Delivers messages: for each channel a line of its own, in order, tried again until it is taken or given up.
+
+The messages stand in the store until then, so none is lost in a restart; one that was taken in the moment in which the
+hub was killed is sent again, with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from hub.alerts import delivering
+from hub.alerts.messages import HubName, test_message
+from hub.alerts.senders import Sender, Sent
+from hub.store.alerts import OutboundMessage
+from hub.store.contract import Now
+
+logger = logging.getLogger(__name__)
+
+# Messages that wait on one channel, 100 KiB each at most. Past it the oldest is given up: of a channel that takes
+# nothing for days the last thousand is news, if any is.
+WAITING_MAX: Final = 1_000
+
+# How long a hub that stops waits for what is being sent: long enough for an answer that is on its way.
+STOP_GRACE_S: Final = 2.0
+
+
+class ChannelState(Struct, frozen=True, kw_only=True):
+    """How a channel is. ``failure`` is what came of the last try, empty if it was taken; ``failures`` how many in a row
+    were not.
+    """
+
+    channel: str
+    waiting: int
+    failures: int
+    failure: str
+
+
+class Courier:
+    """All lines.
+
+    Args:
+        hub: who tells.
+        senders: what sends, by channel.
+        clock: gives the time.
+        forget: called with the ids of messages that are done with: to remove them from the store.
+        luck: gives a number drawn evenly from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        hub: HubName,
+        senders: Mapping[str, Sender],
+        *,
+        clock: Callable[[], Now],
+        forget: Callable[[Sequence[str]], None],
+        luck: Callable[[], float] = random.random,
+    ) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._forget = forget
+        self._senders = senders
+        self._lines = {name: _Line(name, sender, clock, forget, luck) for name, sender in senders.items()}
+
+    def start(self, kept: Sequence[OutboundMessage] = ()) -> None:
+        """Begin to deliver, first what an earlier process left."""
+        self.take(kept)
+        for line in self._lines.values():
+            line.start()
+
+    def take(self, messages: Sequence[OutboundMessage]) -> None:
+        """Put messages into the lines of their channels; what is for a channel that is no more is dropped."""
+        strangers = [message for message in messages if message.channel not in self._lines]
+        if strangers:
+            logger.warning("%d messages are for channels that are no more; dropped", len(strangers))
+            self._forget([message.id for message in strangers])
+        for message in messages:
+            line = self._lines.get(message.channel)
+            if line is not None:
+                line.add(message)
+
+    async def test(self) -> dict[str, Sent]:
+        """Send a test through each channel at once, past what waits; give what came of it."""
+        names = list(self._senders)
+        tests = [
+            self._senders[name].send(
+                test_message(self._hub, name, f"test-{secrets.token_hex(8)}", self._clock().wall_s)
+            )
+            for name in names
+        ]
+        return dict(zip(names, await asyncio.gather(*tests), strict=True))
+
+    def states(self) -> list[ChannelState]:
+        """Say how each channel is."""
+        return [line.state() for line in self._lines.values()]
+
+    async def stop(self) -> None:
+        """End; what is not delivered stays in the store. Twice is harmless."""
+        await asyncio.gather(*(line.stop() for line in self._lines.values()))
+        for sender in self._senders.values():
+            await sender.close()
+
+
+class _Line:
+    """What waits on one channel."""
+
+    def __init__(
+        self,
+        name: str,
+        sender: Sender,
+        clock: Callable[[], Now],
+        forget: Callable[[Sequence[str]], None],
+        luck: Callable[[], float],
+    ) -> None:
+        self._name = name
+        self._sender = sender
+        self._clock = clock
+        self._forget = forget
+        self._luck = luck
+        self._waiting: deque[OutboundMessage] = deque()
+        self._has_some = asyncio.Event()
+        self._failures = 0
+        self._refusals = 0
+        self._failure = ""
+        self._sending: asyncio.Task[Sent] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work(), name=f"alerts to {self._name}")
+
+    async def stop(self) -> None:
+        task, self._task = self._task, None
+        if task is None:
+            return
+        if self._sending is not None:
+            await asyncio.wait([self._sending], timeout=STOP_GRACE_S)
+            # One turn, so that what was taken is noted as such.
+            await asyncio.sleep(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    def add(self, message: OutboundMessage) -> None:
+        self._waiting.append(message)
+        if len(self._waiting) > WAITING_MAX:
+            # The first may be on its way.
+            oldest = self._waiting[1]
+            del self._waiting[1]
+            self._give_up(oldest, f"{WAITING_MAX} messages wait already")
+        self._has_some.set()
+
+    def state(self) -> ChannelState:
+        return ChannelState(
+            channel=self._name, waiting=len(self._waiting), failures=self._failures, failure=self._failure
+        )
+
+    async def _work(self) -> None:
+        while True:
+            await self._has_some.wait()
+            message = self._waiting[0]
+            sent = await self._send(message)
+            if sent.is_taken:
+                self._note_taken(message)
+            elif not self._note_failure(message, sent):
+                await asyncio.sleep(delivering.pause_s(self._failures, self._luck()))
+
+    async def _send(self, message: OutboundMessage) -> Sent:
+        self._sending = asyncio.get_running_loop().create_task(self._sender.send(message))
+        try:
+            return await self._sending
+        except asyncio.CancelledError:
+            self._sending.cancel()
+            raise
+        except Exception as error:
+            # The edge of a sender: a fault of its own is a failure like any other.
+            logger.exception("the channel %s failed", self._name)
+            return Sent(is_taken=False, detail=repr(error))
+        finally:
+            self._sending = None
+
+    def _note_taken(self, message: OutboundMessage) -> None:
+        if self._failures:
+            logger.warning("the channel %s takes messages again", self._name)
+        self._failures, self._refusals, self._failure = 0, 0, ""
+        self._drop(message)
+
+    def _note_failure(self, message: OutboundMessage, sent: Sent) -> bool:
+        """Count a failure; tell whether the message is given up."""
+        self._failures += 1
+        self._refusals += sent.is_refused
+        self._failure = sent.detail
+        if self._failures == 1:
+            logger.warning("the channel %s does not take a message: %s; trying on", self._name, sent.detail)
+        if not delivering.is_given_up(self._clock().wall_s - message.made_at, self._refusals):
+            return False
+        self._refusals = 0
+        self._give_up(message, sent.detail)
+        self._drop(message)
+        return True
+
+    def _give_up(self, message: OutboundMessage, why: str) -> None:
+        logger.error("message %s for the channel %s is given up: %s", message.id, self._name, why)
+        self._forget([message.id])
+
+    def _drop(self, message: OutboundMessage) -> None:
+        self._waiting.popleft()
+        if not self._waiting:
+            self._has_some.clear()
+        self._forget([message.id])

@@ -1,0 +1,287 @@
+"""What sends a message on a channel: once, within a time, saying what came of it. When to try again is not theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import ssl
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+import aiohttp
+from msgspec import Struct
+
+from hub.alerts.channels import AppriseChannel, Channel, CommandChannel, WebhookChannel
+from hub.alerts.messages import in_words, signature
+from hub.errors import SettingsError
+from hub.store.alerts import OutboundMessage
+
+# Of what a receiver answers or a program prints this much is kept, for people.
+SAID_BYTES_MAX: Final = 2_000
+
+# Answers that say that this very message can never be right; all others may be different the next time.
+_REFUSALS: Final = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What came of one try. ``is_refused``: the receiver will not take this message, however often it is asked."""
+
+    is_taken: bool
+    detail: str
+    is_refused: bool = False
+
+
+class Sender(Protocol):
+    """Sends messages of one channel."""
+
+    async def send(self, message: OutboundMessage) -> Sent:
+        """Try once; never raises but for a cancellation."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what is held. Twice is harmless."""
+        ...
+
+
+def sender_for(channel: Channel, version: str) -> Sender:
+    """Make what sends on a channel.
+
+    Raises:
+        SettingsError: what the channel names is not there: a secret, a certificate, a library, a URL that is one.
+    """
+    match channel:
+        case WebhookChannel():
+            return WebhookSender(channel, version)
+        case CommandChannel():
+            return CommandSender(channel)
+        case AppriseChannel():
+            return AppriseSender(channel)
+        case _:
+            raise AssertionError(f"no sender for {type(channel).__name__}")
+
+
+# --- webhook ---------------------------------------------------------------------------------------------------------
+
+
+class WebhookSender:
+    """Posts JSON; taken is what is answered with 2xx. Follows no redirects: a signed message is for its address."""
+
+    def __init__(self, channel: WebhookChannel, version: str) -> None:
+        self._channel = channel
+        self._secret = _secret_of(channel)
+        self._agent = f"moorline/{version}"
+        self._ssl = _trust_of(channel)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, message: OutboundMessage) -> Sent:
+        """Post it once."""
+        channel = self._channel
+        try:
+            async with (
+                asyncio.timeout(channel.timeout_s),
+                self._opened().post(
+                    channel.url, data=message.body, headers=self._headers(message), allow_redirects=False
+                ) as answer,
+            ):
+                said = await answer.content.read(SAID_BYTES_MAX)
+        except TimeoutError:
+            return Sent(is_taken=False, detail=f"no answer within {channel.timeout_s:g} s")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Sent(is_taken=False, detail=str(error) or type(error).__name__)
+        detail = f"HTTP {answer.status} {_shown(said)}".rstrip()
+        return Sent(is_taken=200 <= answer.status < 300, detail=detail, is_refused=answer.status in _REFUSALS)
+
+    def _headers(self, message: OutboundMessage) -> dict[str, str]:
+        timestamp = str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": self._agent,
+            **self._channel.headers,
+            "Moorline-Message": message.id,
+            "Moorline-Timestamp": timestamp,
+        }
+        if self._secret is not None:
+            headers["Moorline-Signature"] = signature(self._secret, timestamp, message.body)
+        return headers
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            # Messages are rare: a connection that is kept would be one that a proxy has forgotten.
+            connector = aiohttp.TCPConnector(ssl=self._ssl, force_close=True)
+            self._session = aiohttp.ClientSession(connector=connector)
+        return self._session
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _secret_of(channel: WebhookChannel) -> bytes | None:
+    where = f"[channel.{channel.name}]"
+    if channel.secret is not None:
+        return channel.secret.encode()
+    if channel.secret_env is not None:
+        return _variable(f"{where} secret_env", channel.secret_env).encode()
+    if channel.secret_file is None:
+        return None
+    try:
+        secret = channel.secret_file.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(f"{where} secret_file cannot be read: {error.strerror}", "a file with the secret") from None
+    if not secret:
+        raise SettingsError(f"{where} secret_file is empty", "a file with the secret")
+    return secret
+
+
+def _trust_of(channel: WebhookChannel) -> ssl.SSLContext | bool:
+    if channel.ca is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=channel.ca)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SettingsError(f"[channel.{channel.name}] ca cannot be used: {reason}", "a file in PEM format") from None
+
+
+def _variable(where: str, name: str) -> str:
+    value = os.environ.get(name, "")
+    if not value:
+        raise SettingsError(f"{where} names {name}", "a variable that is set where the hub is started")
+    return value
+
+
+# --- command ---------------------------------------------------------------------------------------------------------
+
+
+class CommandSender:
+    """Runs a program with the JSON on its standard input; taken is what ends with 0. Past its time limit it is killed,
+    with all that it started.
+    """
+
+    def __init__(self, channel: CommandChannel) -> None:
+        self._channel = channel
+
+    async def send(self, message: OutboundMessage) -> Sent:
+        """Run it once."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._channel.argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            return Sent(is_taken=False, detail=f"{self._channel.argv[0]} cannot be run: {error}")
+        try:
+            async with asyncio.timeout(self._channel.timeout_s):
+                said = await _converse(process, message.body)
+                status = await process.wait()
+        except TimeoutError:
+            return Sent(is_taken=False, detail=f"not done within {self._channel.timeout_s:g} s, killed")
+        finally:
+            await _end(process)
+        return Sent(is_taken=status == 0, detail=f"exit status {status} {_shown(said)}".rstrip())
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _converse(process: asyncio.subprocess.Process, body: bytes) -> bytes:
+    """Write to a program and read what it prints at the same time; keep the beginning."""
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("both were made as pipes")
+    stdin, stdout = process.stdin, process.stdout
+
+    async def write() -> None:
+        # A program need not read what it is given.
+        with contextlib.suppress(ConnectionError):
+            stdin.write(body + b"\n")
+            await stdin.drain()
+        stdin.close()
+
+    async def read() -> bytes:
+        kept = b""
+        while piece := await stdout.read(65_536):
+            kept += piece[: max(0, SAID_BYTES_MAX - len(kept))]
+        return kept
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(write())
+        reading = group.create_task(read())
+    return reading.result()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill what is left of a program, itself and what it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+# --- apprise ---------------------------------------------------------------------------------------------------------
+
+
+class AppriseSender:
+    """Hands a title and a text to the library apprise (the extra `notify`), on a thread: it blocks."""
+
+    def __init__(self, channel: AppriseChannel) -> None:
+        self._channel = channel
+        self._where = f"[channel.{channel.name}]"
+        try:
+            # The extra: a hub without this channel needs none.
+            library: Any = importlib.import_module("apprise")
+        except ImportError:
+            raise SettingsError(f"{self._where} needs apprise", "pip install 'moorline[notify]'") from None
+        urls = list(channel.urls)
+        if channel.urls_env is not None:
+            urls += _variable(f"{self._where} urls_env", channel.urls_env).split()
+        self._notifier = library.Apprise()
+        for number, url in enumerate(urls, 1):
+            # The URL itself may hold a password: it is not shown.
+            if not self._notifier.add(url):
+                raise SettingsError(f"{self._where} url number {number} is none that apprise knows", "see its wiki")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"apprise {channel.name}")
+
+    async def send(self, message: OutboundMessage) -> Sent:
+        """Notify once; a service that does not answer holds the next message up until apprise gives up on it."""
+        title, text = in_words(message.body)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._channel.timeout_s):
+                is_taken = await loop.run_in_executor(
+                    self._thread, lambda: self._notifier.notify(title=title, body=text)
+                )
+        except TimeoutError:
+            return Sent(is_taken=False, detail=f"not done within {self._channel.timeout_s:g} s")
+        except Exception as error:
+            # The edge of a library with a hundred plugins: whatever one raises means that nobody was told.
+            return Sent(is_taken=False, detail=f"{type(error).__name__}: {error}")
+        return Sent(is_taken=bool(is_taken), detail="told" if is_taken else "apprise could not tell all; see the log")
+
+    async def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+# --- all -------------------------------------------------------------------------------------------------------------
+
+
+def senders_for(channels: Mapping[str, Channel], version: str) -> dict[str, Sender]:
+    """Make what sends, for each channel. Raises SettingsError."""
+    return {name: sender_for(channel, version) for name, channel in channels.items()}
+
+
+def _shown(said: bytes) -> str:
+    text = said.decode("utf-8", "replace")
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:200]

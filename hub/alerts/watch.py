@@ -1,0 +1,346 @@
+"""Looks every few seconds at what the hub measures, has it judged, stores what follows and hands it on.
+
+In the usual case a message leaves after the commit that holds it, with the alert that it is about. A hub whose store
+takes no commits tells people all the same, since that is what they must know: its messages leave from memory, and what
+is to be stored waits for the store, at most `UNSAVED_MAX` alerts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from hub.alerts import certificates
+from hub.alerts.channels import Channel
+from hub.alerts.deliver import ChannelState, Courier
+from hub.alerts.engine import AlertEngine, AlertView, Decision
+from hub.alerts.facts import Alarm, Certificate, Disk, Facts, HubStart, NameCounts, PresentNode, Token
+from hub.alerts.messages import HubName
+from hub.alerts.reading import AlertSettings
+from hub.alerts.rules import Rule
+from hub.alerts.senders import Sender, Sent, senders_for
+from hub.errors import HubStoppingError
+from hub.store.alerts import AlertMemory, ForgetMessages, NoteAlerts, PutSilence, SilenceRow
+from hub.store.contract import Now, Operation, Store, StoreUnavailableError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How long a message waits for the commit that holds it. A commit takes milliseconds; one that takes longer is what
+# people may have to be told about.
+SAVED_WITHIN_S: Final = 2.0
+
+# Alerts that wait for a store that takes no commits; some 1 KiB each. Past it changes are told and not stored.
+UNSAVED_MAX: Final = 2_000
+
+# Of what is costly to know one look in five asks: the queue by class, certificates, tokens.
+COSTLY_EVERY: Final = 5
+
+# Classes and priorities of the queue that are looked at: 5 us each.
+QUEUE_HEADS_MAX: Final = 1_000
+
+# Alarms between two looks; a storm of them says the same.
+ALARMS_MAX: Final = 1_000
+
+# How long a look waits for a disk: that of a network may never answer.
+DISK_WITHIN_S: Final = 5.0
+
+
+class Watched(Protocol):
+    """The hub, as its alerts see it. All on the event loop's thread."""
+
+    def now(self) -> Now:
+        """Give the time."""
+        ...
+
+    def why_degraded(self) -> str | None:
+        """Say why the store takes no commits, None if it does."""
+        ...
+
+    def is_suspicious(self) -> bool:
+        """Tell whether so many nodes are silent at once that the hub suspects itself."""
+        ...
+
+    def present(self) -> Sequence[PresentNode]:
+        """Give the nodes with a live session."""
+        ...
+
+    def take_departures(self) -> Sequence[str]:
+        """Give the ids of nodes that lost their connection since the last call, once for each time."""
+        ...
+
+    def ended_by_name(self) -> Mapping[str, NameCounts]:
+        """Count the attempts that ended by task name, since this process began."""
+        ...
+
+    def disk_room(self) -> Disk | None:
+        """Give how much room the disk of its state has, None if that is not known."""
+        ...
+
+    async def read(self, query: Callable[[Store], T]) -> T:
+        """Ask the store. Raises StoreUnavailableError."""
+        ...
+
+    def put(self, operation: Operation) -> asyncio.Future[object]:
+        """Put an operation to the store, however long it takes; the future has its answer."""
+        ...
+
+    async def perform(self, operation: Operation) -> object:
+        """Put an operation to the store and wait for its commit. Raises HubDegradedError or HubStoppingError."""
+        ...
+
+
+class AlertWatch:
+    """The alerts of a hub that runs.
+
+    Args:
+        watched: the hub.
+        settings: rules and channels.
+        hub: who tells.
+        certificate_paths: the hub's certificates.
+        make_senders: makes what sends; for tests.
+
+    Raises:
+        SettingsError: a channel names what is not there.
+    """
+
+    def __init__(
+        self,
+        watched: Watched,
+        settings: AlertSettings,
+        hub: HubName,
+        *,
+        certificate_paths: Sequence[Path] = (),
+        make_senders: Callable[[Mapping[str, Channel], str], Mapping[str, Sender]] = senders_for,
+    ) -> None:
+        self._watched = watched
+        self._settings = settings
+        self._hub = hub
+        self._certificate_paths = certificate_paths
+        self._start: HubStart | None = None
+        senders = make_senders({channel.name: channel for channel in settings.channels}, hub.version)
+        self._courier = Courier(hub, senders, clock=watched.now, forget=self._forget)
+        self._engine = AlertEngine(settings, hub)
+        self._alarms: list[Alarm] = []
+        self._looks = 0
+        self._began_s = 0.0
+        self._unsaved = 0
+        self._saving: set[asyncio.Task[None]] = set()
+        self._measuring: asyncio.Future[list[Certificate]] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    # --- starting and stopping ----------------------------------------------------------------------------------------
+
+    async def start(self, found: HubStart | None = None) -> None:
+        """Take up what an earlier process left, and begin to look. ``found``: what the hub found when it started, None
+        on a new store. Raises StoreUnavailableError.
+        """
+        self._start = found
+        kept: AlertMemory = await self._watched.read(lambda store: store.alerts())
+        self._engine = AlertEngine(self._settings, self._hub, kept.alerts, kept.silences)
+        self._courier.start(kept.messages)
+        self._began_s = self._watched.now().steady_s
+        self._task = asyncio.get_running_loop().create_task(self._watch(), name="alert watch")
+
+    async def stop(self) -> None:
+        """End; what is not delivered is kept in the store. Twice is harmless."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        for saving in list(self._saving):
+            saving.cancel()
+        await self._courier.stop()
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def note_alarm(self, kind: str, node_id: str, message: str) -> None:
+        """Take note of an alarm for the next look."""
+        if len(self._alarms) < ALARMS_MAX:
+            self._alarms.append(Alarm(kind=kind, node_id=node_id, message=message))
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                # The top of the task: a fault here must not end the watch for good.
+                logger.exception("a look for alerts failed")
+            await asyncio.sleep(self._settings.every_s)
+
+    async def look(self) -> None:
+        """Look once, and carry out what follows."""
+        facts = await self._gather(is_thorough=self._looks % COSTLY_EVERY == 0)
+        self._looks += 1
+        self._carry_out(self._engine.look(facts))
+
+    async def _gather(self, *, is_thorough: bool) -> Facts:
+        watched = self._watched
+        away = await self._ask(lambda store: store.away_nodes())
+        stats = await self._ask(lambda store: store.stats())
+        facts = Facts(
+            now=watched.now(),
+            watched_s=watched.now().steady_s - self._began_s if self._looks else 0.0,
+            hub_version=self._hub.version,
+            degraded=watched.why_degraded(),
+            is_suspicious=watched.is_suspicious(),
+            start=self._start,
+            present=watched.present(),
+            away=away,
+            departures=watched.take_departures(),
+            alarms=self._take_alarms(),
+            has_queue=stats is not None,
+            oldest_queued_at=None if stats is None else stats.oldest_queued_at,
+            names=watched.ended_by_name(),
+            disk=watched.disk_room(),
+        )
+        return await self._add_costly(facts) if is_thorough else facts
+
+    async def _add_costly(self, facts: Facts) -> Facts:
+        heads = await self._ask(lambda store: store.queue_heads(QUEUE_HEADS_MAX))
+        rows = await self._ask(lambda store: store.tokens())
+        tokens = None
+        if rows is not None:
+            tokens = [
+                Token(
+                    id=row.token_id, name=row.name, role=row.role, created_at=row.created_at, expires_at=row.expires_at
+                )
+                for row in rows
+                if row.expires_at is not None and row.revoked_at is None
+            ]
+        found = await self._read_certificates() if self._certificate_paths else []
+        return replace(facts, heads=heads, tokens=tokens, certificates=found)
+
+    async def _ask(self, query: Callable[[Store], T]) -> T | None:
+        try:
+            return await self._watched.read(query)
+        except StoreUnavailableError as error:
+            logger.debug("a look for alerts goes without an answer of the store: %s", error)
+            return None
+
+    def _take_alarms(self) -> list[Alarm]:
+        taken, self._alarms = self._alarms, []
+        return taken
+
+    async def _read_certificates(self) -> list[Certificate] | None:
+        """Read the certificates on a thread; one at a time, since a disk that hangs would be joined by others."""
+        if self._measuring is None or self._measuring.done():
+            self._measuring = asyncio.ensure_future(asyncio.to_thread(_certificates, self._certificate_paths))
+        try:
+            async with asyncio.timeout(DISK_WITHIN_S):
+                return await asyncio.shield(self._measuring)
+        except TimeoutError:
+            logger.warning("the files of the certificates cannot be read within %.0f s", DISK_WITHIN_S)
+            return None
+
+    # --- carrying out -------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, decision: Decision) -> None:
+        if not decision.alerts and not decision.messages:
+            return
+        for row in decision.news:
+            logger.warning("alert %s: %s: %s", row.state, row.rule, row.message, extra={"node_id": row.node_id})
+        if self._unsaved + len(decision.alerts) > UNSAVED_MAX:
+            logger.error("%d changes of alerts wait for the store; this one is told and not stored", self._unsaved)
+            self._courier.take(decision.messages)
+            return
+        saving = asyncio.get_running_loop().create_task(self._save(decision), name="alert save")
+        self._saving.add(saving)
+        saving.add_done_callback(self._saving.discard)
+
+    async def _save(self, decision: Decision) -> None:
+        """Store what follows from a look, and hand the messages on: after the commit, or if it is long in coming."""
+        self._unsaved += len(decision.alerts)
+        try:
+            stored = self._watched.put(NoteAlerts(alerts=decision.alerts, messages=decision.messages))
+            within_s = SAVED_WITHIN_S if self._watched.why_degraded() is None else 0.0
+            await asyncio.wait([stored], timeout=within_s)
+            self._courier.take(decision.messages)
+            await stored
+        except HubStoppingError:
+            logger.debug("the hub stopped before %d changes of alerts were stored", len(decision.alerts))
+        except Exception:
+            # The store's own fault; the messages are on their way.
+            logger.exception("changes of alerts could not be stored")
+        finally:
+            self._unsaved -= len(decision.alerts)
+
+    def _forget(self, ids: Sequence[str]) -> None:
+        # It stands behind the operation that brings the messages, so the order is right whenever they are committed.
+        # Nobody waits for it; a failure means that a message is sent once more after a restart.
+        self._watched.put(ForgetMessages(ids=ids))
+
+    # --- what the API asks --------------------------------------------------------------------------------------------
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules by name."""
+        return self._engine.rules
+
+    def counts(self) -> tuple[int, int]:
+        """Count the alerts that fire, and those of them that are critical."""
+        return self._engine.counts()
+
+    def shown(self) -> list[AlertView]:
+        """Give the alerts: firing, pending, and those that are over."""
+        return self._engine.shown(self._watched.now().wall_s)
+
+    def silences(self) -> list[SilenceRow]:
+        """Give the silences that are not over."""
+        return self._engine.silences(self._watched.now().wall_s)
+
+    def channels(self) -> list[tuple[Channel, ChannelState]]:
+        """Give each channel, and how it is."""
+        states = {state.channel: state for state in self._courier.states()}
+        return [(channel, states[channel.name]) for channel in self._settings.channels]
+
+    async def silence(self, *, rule: str, subject: str, for_s: float, comment: str, who: str) -> SilenceRow:
+        """Tell nobody of these alerts for a time; returns after the commit. Raises HubDegradedError."""
+        wall_s = self._watched.now().wall_s
+        row = SilenceRow(
+            id=f"silence-{secrets.token_hex(6)}",
+            rule=rule,
+            subject=subject,
+            made_at=wall_s,
+            until_at=wall_s + for_s,
+            comment=comment,
+            who=who,
+        )
+        await self._watched.perform(PutSilence(silence=row))
+        self._engine.put_silence(row, wall_s)
+        return row
+
+    async def end_silence(self, silence_id: str) -> SilenceRow | None:
+        """End a silence now; None if there is none. Returns after the commit. Raises HubDegradedError."""
+        known = self._engine.get_silence(silence_id)
+        if known is None:
+            return None
+        wall_s = self._watched.now().wall_s
+        row = replace(known, until_at=min(known.until_at, wall_s))
+        await self._watched.perform(PutSilence(silence=row))
+        self._engine.put_silence(row, wall_s)
+        return row
+
+    async def test(self) -> dict[str, Sent]:
+        """Send a test through each channel; give what came of it."""
+        return await self._courier.test()
+
+
+def _certificates(paths: Sequence[Path]) -> list[Certificate]:
+    """Read when each certificate runs out. Blocks."""
+    found = []
+    for path in paths:
+        try:
+            at = certificates.expires_at(path.read_text("ascii", "replace"))
+        except (OSError, ValueError) as error:
+            logger.warning("the certificate %s cannot be read: %s", path, error)
+            continue
+        if at is not None:
+            found.append(Certificate(path=str(path), expires_at=at))
+    return found

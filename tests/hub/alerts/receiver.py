@@ -1,0 +1,70 @@
+"""A webhook's receiver on a real port: keeps what it took, and can be told to take nothing."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from aiohttp import web
+
+from hub.alerts.messages import signature
+
+
+class Receiver:
+    """Posts to ``/hook``. ``status`` is what it answers; above 299 it keeps nothing."""
+
+    def __init__(self, secret: str = "", port: int = 0) -> None:
+        self.secret = secret
+        self.port = port
+        self.status = 200
+        self.tries = 0
+        self.taken: list[dict[str, Any]] = []
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook"
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        return [alert for message in self.taken for alert in message["alerts"]]
+
+    def stories(self, rule: str, subject: str) -> list[str]:
+        """Give what was told of one alert, in order."""
+        return [alert["state"] for alert in self.alerts if (alert["rule"], alert["subject"]) == (rule, subject)]
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        application = web.Application()
+        application.router.add_post("/hook", self._take)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.tries += 1
+        if self.secret:
+            right = signature(self.secret.encode(), request.headers["Moorline-Timestamp"], body)
+            assert request.headers["Moorline-Signature"] == right
+        if self.status < 300:
+            message = msgspec.json.decode(body)
+            assert request.headers["Moorline-Message"] == message["id"]
+            self.taken.append(message)
+        return web.Response(status=self.status, text="so it is")
