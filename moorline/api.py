@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from moorline.answers import decoded
+from moorline.history_views import Attempt, AuditPage, ErrorGroup, History, NodeHistory
 from moorline.transport import Answer, Transport
 from moorline.views import Bulk, Explanation, NodeCell, NodePage, NodeView, Stats, TaskLogs, TaskPage, TaskView
 
@@ -44,6 +45,14 @@ class _AcceptedBatch(msgspec.Struct, frozen=True):
 
 class _Map(msgspec.Struct, frozen=True):
     nodes: list[NodeCell]
+
+
+class _Errors(msgspec.Struct, frozen=True):
+    groups: list[ErrorGroup]
+
+
+class _Attempts(msgspec.Struct, frozen=True):
+    attempts: list[Attempt]
 
 
 class Api:
@@ -132,8 +141,28 @@ class Api:
         """Give the hub's counts."""
         return decoded(await self._get("/v1/stats"), Stats)
 
-    async def _get(self, path: str) -> Answer:
-        return await self._transport.request("GET", path, timeout_s=self._timeout_s)
+    async def attempts(self, task_id: str) -> list[Attempt]:
+        """Give the attempts of a task."""
+        return decoded(await self._get(_task_path(task_id, "/attempts")), _Attempts).attempts
+
+    async def history(self, query: Mapping[str, str]) -> History:
+        """Give samples as columns."""
+        return decoded(await self._get("/v1/history", query), History)
+
+    async def node_history(self, node_id: str, query: Mapping[str, str]) -> NodeHistory:
+        """Give the spans of a node."""
+        return decoded(await self._get(f"/v1/nodes/{quote(node_id, safe='')}/history", query), NodeHistory)
+
+    async def errors(self, limit: int) -> list[ErrorGroup]:
+        """Give groups of errors."""
+        return decoded(await self._get("/v1/errors", {"limit": str(limit)}), _Errors).groups
+
+    async def audit(self, query: Mapping[str, str]) -> AuditPage:
+        """Give a page of the audit log."""
+        return decoded(await self._get("/v1/audit", query), AuditPage)
+
+    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        return await self._transport.request("GET", path, query=query, timeout_s=self._timeout_s)
 
     async def _post(self, path: str) -> Answer:
         return await self._transport.request("POST", path, timeout_s=self._timeout_s)

@@ -47,8 +47,10 @@ OWN: Final = (
     Subcommand("submit", "Tasks", "moorline.commands:submit", "Submit a task; with --wait, print its value."),
     Subcommand("task", "Tasks", "moorline.commands:task", "List, show, explain, cancel or retry tasks."),
     Subcommand("events", "Tasks", "moorline.commands:events", "Follow what happens, a line each."),
+    Subcommand("errors", "Tasks", "moorline.commands:errors", "Show what goes wrong, errors that are alike as one."),
     Subcommand("top", "Operate", "dashboards.commands:top", "Watch the fleet: nodes, tasks, what is wrong and why."),
     Subcommand("token", "Operate", "hub.commands:token", "Say who may talk to the hub."),
+    Subcommand("audit", "Operate", "moorline.commands:audit", "Show who did what."),
     Subcommand("doctor", "Operate", "moorline.doctor:doctor", "Find out what stands between here and a hub."),
     Subcommand("config", "Operate", "moorline.commands:config", "Show each setting, and where it came from."),
 )

@@ -23,6 +23,7 @@ from moorline.errors import HubError, HubUnavailableError, InvalidTaskError
 from moorline.event_stream import EventStream, Message
 from moorline.following import Following
 from moorline.handles import Group, TaskHandle
+from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
 from moorline.http_transport import HttpTransport
 from moorline.options import Options, check_identifier
 from moorline.pauses import Pauses
@@ -58,6 +59,9 @@ BULK_TASKS_MAX: Final = 10_000
 
 # A page of `list`: large enough that a thousand tasks are a few requests, small enough to answer at once.
 TASKS_PER_PAGE: Final = 200
+
+# A page of `audit`: lines are small.
+AUDIT_LINES_PER_PAGE: Final = 500
 
 AsyncTask: TypeAlias = Task[..., Coroutine[Any, Any, T]]
 Items: TypeAlias = Iterable[Any]
@@ -351,6 +355,18 @@ class Client:
         """Give what the task's handlers logged. Raises NotFoundError."""
         return await self._api.logs(task_id)
 
+    async def attempts(self, task_id: str) -> Sequence[Attempt]:
+        """Give the attempts of a task, oldest first; of those that did not succeed the last fifty.
+
+        Raises:
+            NotFoundError: there is no such task.
+        """
+        return await self._api.attempts(task_id)
+
+    async def errors(self, *, limit: int = 100) -> Sequence[ErrorGroup]:
+        """Give what goes wrong, errors that are alike as one, last seen first; at most 1,000."""
+        return await self._api.errors(limit)
+
     async def cancel(self, task_id: str) -> TaskView:
         """Cancel a task, and give it as it is then; a final one stays as it is. Raises NotFoundError."""
         return await self._api.cancel(task_id)
@@ -452,6 +468,47 @@ class Client:
     async def stats(self) -> Stats:
         """Give the hub's counts."""
         return await self._api.stats()
+
+    async def history(
+        self, *, step_s: int = 10, since: datetime | float | None = None, until: datetime | float | None = None
+    ) -> History:
+        """Give counts, queue age, wait and run times over time, as columns for charts.
+
+        Args:
+            step_s: 10 for the last two hours, 300 for the last 30 days.
+            since: steps that ended after this time; without it, all that are kept.
+            until: steps that ended at this time or before; without it, up to now.
+
+        Raises:
+            InvalidTaskError: there are no such steps.
+        """
+        return await self._api.history(_query(step=str(step_s), since=_seconds(since), until=_seconds(until)))
+
+    async def node_history(self, node_id: str, *, since: datetime | float | None = None) -> NodeHistory:
+        """Give when a node was here, when it was not, and why, for the last 24 hours or since a time.
+
+        Raises:
+            NotFoundError: there is no such node.
+        """
+        return await self._api.node_history(node_id, _query(since=_seconds(since)))
+
+    async def audit(self, *, limit: int | None = None) -> AsyncGenerator[AuditEntry, None]:
+        """Give who did what, newest first; as many lines as there are, or ``limit``.
+
+        Raises:
+            ForbiddenError: the token has not the role `admin`.
+        """
+        query: dict[str, str] = {}
+        left = limit
+        while left is None or left > 0:
+            size = AUDIT_LINES_PER_PAGE if left is None else min(left, AUDIT_LINES_PER_PAGE)
+            page = await self._api.audit({**query, "limit": str(size)})
+            for entry in page.entries:
+                yield entry
+            if page.cursor is None:
+                return
+            query["cursor"] = page.cursor
+            left = None if left is None else left - len(page.entries)
 
     async def events(
         self,

@@ -25,7 +25,7 @@ from moorline.configuration import (
     unknown_variables,
 )
 from moorline.dev import dev
-from moorline.errors import MoorlineError, ResultTimeoutError, TaskError
+from moorline.errors import MoorlineError, NotFoundError, ResultTimeoutError, TaskError
 from moorline.failures import CommandError, ExitCode, explain
 from moorline.options import Options, Retry
 from moorline.parameters import DURATION, MOMENT, PAIR, PAST, parse_payload
@@ -46,11 +46,14 @@ from moorline.words import printable
 
 if TYPE_CHECKING:
     from moorline.client import Client
+    from moorline.history_views import Attempt, AuditEntry
     from moorline.views import NodeView, TaskView
 
 __all__ = [
+    "audit",
     "config",
     "dev",
+    "errors",
     "events",
     "node_cordon",
     "node_disconnect",
@@ -295,14 +298,34 @@ def _without_contents(view: TaskView) -> object:
 @as_json_option
 @client_options
 def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
-    """Show one task with its payload and outcome."""
+    """Show one task with its payload, its outcome and its attempts."""
+    from moorline.history_rows import ATTEMPT_COLUMNS, attempt_row  # noqa: PLC0415
     from moorline.rows import task_fields  # noqa: PLC0415
 
-    view = _converse(settings, lambda client: client.get(task_id))
+    view, attempts = _converse(settings, lambda client: _with_attempts(client, task_id))
     if as_json:
-        print_document(view)
-    else:
-        print_fields(task_fields(view, time.time()))
+        print_document(_document_with(view, attempts=attempts))
+        return
+    now_s = time.time()
+    print_fields(task_fields(view, now_s))
+    if len(attempts) > 1:
+        click.echo()
+        print_table(ATTEMPT_COLUMNS, [attempt_row(attempt, now_s) for attempt in attempts])
+
+
+async def _with_attempts(client: Client, task_id: str) -> tuple[TaskView, Sequence[Attempt]]:
+    view = await client.get(task_id)
+    try:
+        return view, await client.attempts(task_id) if view.attempt else ()
+    except NotFoundError:
+        # A hub from before attempts were kept; or the task has just been removed.
+        return view, ()
+
+
+def _document_with(view: TaskView, **more: object) -> object:
+    import msgspec  # noqa: PLC0415  # see the module's docstring
+
+    return {**msgspec.to_builtins(view), **more}
 
 
 def _change_command(action: Literal["cancel", "retry"], about: str) -> click.Command:
@@ -413,6 +436,51 @@ def task_logs(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
         say(f"{logs.dropped} more lines were dropped: logs are bounded.")
     elif not logs.lines:
         say("Nothing was logged.")
+
+
+# --- errors and who did what -----------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many groups.")
+@as_json_option
+@client_options
+def errors(settings: ClientSettings, *, limit: int, as_json: bool) -> None:
+    """Show what goes wrong: errors that are alike as one, last seen first.
+
+    `moorline task list --filter errorgroup=GROUP` lists the tasks of one.
+    """
+    from moorline.history_rows import ERROR_COLUMNS, error_row  # noqa: PLC0415
+
+    groups = _converse(settings, lambda client: client.errors(limit=limit))
+    if as_json:
+        print_document({"groups": groups})
+        return
+    now_s = time.time()
+    print_table(ERROR_COLUMNS, [error_row(group, now_s) for group in groups])
+    if not groups:
+        say("Nothing has gone wrong.")
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many lines.")
+@as_json_option
+@client_options
+def audit(settings: ClientSettings, *, limit: int, as_json: bool) -> None:
+    """Show who did what, newest first. Needs a token of the role admin."""
+    from moorline.history_rows import AUDIT_COLUMNS, audit_row  # noqa: PLC0415
+
+    async def talk(client: Client) -> list[AuditEntry]:
+        async with aclosing(client.audit(limit=limit)) as lines:
+            return [entry async for entry in lines]
+
+    entries = _converse(settings, talk)
+    if as_json:
+        print_document({"entries": entries})
+        return
+    print_table(AUDIT_COLUMNS, [audit_row(entry) for entry in entries])
+    if not entries:
+        say("Nobody has done anything yet.")
 
 
 # --- events ----------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from moorline.client import BULK_TASKS_MAX, DEFAULT_URL, AsyncTask, Client, Items
 from moorline.errors import HubUnavailableError, TaskError
 from moorline.handles import Group, TaskHandle
+from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
 from moorline.options import Options
 from moorline.task import Task
 from moorline.transport import Transport
@@ -248,6 +249,14 @@ class SyncClient:
         """See `Client.logs`."""
         return self.call(partial(self._client.logs, task_id))
 
+    def attempts(self, task_id: str) -> Sequence[Attempt]:
+        """See `Client.attempts`."""
+        return self.call(partial(self._client.attempts, task_id))
+
+    def errors(self, *, limit: int = 100) -> Sequence[ErrorGroup]:
+        """See `Client.errors`."""
+        return self.call(partial(self._client.errors, limit=limit))
+
     def cancel(self, task_id: str) -> TaskView:
         """See `Client.cancel`."""
         return self.call(partial(self._client.cancel, task_id))
@@ -327,6 +336,20 @@ class SyncClient:
     def stats(self) -> Stats:
         """See `Client.stats`."""
         return self.call(self._client.stats)
+
+    def history(
+        self, *, step_s: int = 10, since: datetime | float | None = None, until: datetime | float | None = None
+    ) -> History:
+        """See `Client.history`."""
+        return self.call(partial(self._client.history, step_s=step_s, since=since, until=until))
+
+    def node_history(self, node_id: str, *, since: datetime | float | None = None) -> NodeHistory:
+        """See `Client.node_history`."""
+        return self.call(partial(self._client.node_history, node_id, since=since))
+
+    def audit(self, *, limit: int | None = None) -> Iterator[AuditEntry]:
+        """See `Client.audit`."""
+        return self._iterate(self._client.audit(limit=limit))
 
     def events(
         self,

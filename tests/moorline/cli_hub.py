@@ -38,6 +38,8 @@ class CliHub:
         tasks, nodes: by id, as the API shows them.
         changes: what `POST /v1/tasks/bulk` was asked for; it does it to all tasks, two at a time.
         events: what a new event stream begins with.
+        attempts: of every task; None: a hub from before they were kept.
+        groups, lines: errors that are alike, and the audit log.
     """
 
     def __init__(self) -> None:
@@ -51,6 +53,9 @@ class CliHub:
         self.last_event_ids: list[str | None] = []
         self.logs: dict[str, Any] = {"lines": [], "dropped": 0}
         self.explanation: dict[str, Any] = {}
+        self.attempts: list[dict[str, Any]] | None = []
+        self.groups: list[dict[str, Any]] = []
+        self.lines: list[dict[str, Any]] = []
         self._streams: set[asyncio.Queue[bytes | None]] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -84,6 +89,9 @@ class CliHub:
                 web.get("/v1/tasks/{id}", self._get),
                 web.get("/v1/tasks/{id}/explain", self._explain),
                 web.get("/v1/tasks/{id}/logs", self._logs),
+                web.get("/v1/tasks/{id}/attempts", self._attempts),
+                web.get("/v1/errors", self._errors),
+                web.get("/v1/audit", self._audit),
                 web.post("/v1/tasks/{id}/{act}", self._act),
                 web.get("/v1/nodes", self._nodes),
                 web.get("/v1/nodes/{id}", self._node),
@@ -174,6 +182,18 @@ class CliHub:
     async def _logs(self, request: web.Request) -> web.Response:
         self._found(request)
         return web.json_response(self.logs)
+
+    async def _attempts(self, request: web.Request) -> web.Response:
+        self._found(request)
+        if self.attempts is None:
+            return refusal(404, "not_found", f"there is no route {request.path}")
+        return web.json_response({"attempts": self.attempts})
+
+    async def _errors(self, request: web.Request) -> web.Response:
+        return web.json_response({"groups": self.groups[: int(request.query["limit"])]})
+
+    async def _audit(self, request: web.Request) -> web.Response:
+        return web.json_response({"entries": self.lines[: int(request.query["limit"])], "cursor": None})
 
     async def _act(self, request: web.Request) -> web.Response:
         view = self._found(request)

@@ -77,6 +77,8 @@ class FakeHub:
         app.router.add_get("/v1/nodes/{id}", self._node)
         app.router.add_post("/v1/nodes/{id}/{action}", self._act)
         app.router.add_get("/v1/stats", self._stats)
+        for path in ("/v1/history", "/v1/nodes/{id}/history", "/v1/errors", "/v1/tasks/{id}/attempts", "/v1/audit"):
+            app.router.add_get(path, self._past)
         app.router.add_get("/v1/events", self._stream)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -247,6 +249,30 @@ class FakeHub:
         if node_id not in self.node_ids:
             raise KeyError(node_id)
         return {"id": node_id, "state": "online", "totals": {"succeeded": 3, "run_s": 1.5}, "a later field": 1}
+
+    async def _past(self, request: web.Request) -> web.StreamResponse:
+        """Give something of each shape: what a hub says about the past is read, not judged, by a client."""
+        if request.match_info.get("id") == "nobody":
+            raise KeyError("nobody")
+        start = int(request.query.get("cursor", "5"))
+        lines = [{"id": number, "at": 1.0, "who": "ann", "action": "node.drain"} for number in range(start - 1, 0, -1)]
+        limit = int(request.query.get("limit", "1000"))
+        documents = {
+            "/v1/history": {"step_s": 300, "at": [300.0], "submitted": [7], "wait_p50_s": [None], "later": 1},
+            "/v1/nodes/n1/history": {
+                "node_id": "n1",
+                "since": 1.0,
+                "until": 2.0,
+                "spans": [{"began_at": 1.0, "ended_at": None, "state": "online", "reason": ""}],
+            },
+            "/v1/errors": {"groups": [{"id": "a1", "name": "add", "kind": "error", "count": 3}]},
+            "/v1/tasks/t/attempts": {"attempts": [{"attempt": 1, "outcome": "lost", "error": {"kind": "lost"}}]},
+            "/v1/audit": {
+                "entries": lines[:limit],
+                "cursor": str(lines[limit - 1]["id"]) if len(lines) > limit else None,
+            },
+        }
+        return web.json_response(documents[request.path])
 
     async def _stats(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"hub": {"id": self.hub_id}, "tasks": {"queued": 1}, "totals": {"succeeded": 3}})

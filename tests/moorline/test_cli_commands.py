@@ -220,6 +220,25 @@ class TestTasks:
         hub.tasks = {"t1": task("t1", "succeeded", value={"x": [1]})}
         assert json.loads(run(hub, "task", "get", "t1", "--json").stdout)["value"] == {"x": [1]}
 
+    def test_a_task_shows_its_attempts_if_it_had_several(self, hub: CliHub) -> None:
+        hub.tasks = {"t1": task("t1", "succeeded", attempt=2)}
+        error = {"kind": "error", "type": "ValueError", "message": "bad"}
+        first = {"attempt": 1, "node": "n1", "started_at": 1.0, "ended_at": 4.0, "outcome": "lost", "error": error}
+        second = {"attempt": 2, "node": "n2", "started_at": 5.0, "ended_at": 6.0, "outcome": "succeeded", "run_s": 0.5}
+        hub.attempts = [first, second]
+        out = run(hub, "task", "get", "t1").stdout.splitlines()
+        assert out[-3].split() == ["ATTEMPT", "NODE", "OUTCOME", "STARTED", "TOOK", "ERROR"]
+        assert out[-2].split() == ["1", "n1", "lost", "1970-01-01", "00:00:01Z", "3.0", "s", "ValueError:", "bad"]
+        assert out[-1].split() == ["2", "n2", "succeeded", "1970-01-01", "00:00:05Z", "500", "ms", "-"]
+        document = json.loads(run(hub, "task", "get", "t1", "--json").stdout)
+        assert [attempt["outcome"] for attempt in document["attempts"]] == ["lost", "succeeded"]
+
+    def test_a_hub_that_keeps_no_attempts_shows_the_task_all_the_same(self, hub: CliHub) -> None:
+        hub.tasks = {"t1": task("t1", "succeeded", attempt=2)}
+        hub.attempts = None
+        result = run(hub, "task", "get", "t1")
+        assert (result.exit_code, "succeeded" in result.stdout) == (0, True)
+
     def test_a_task_that_is_not_there_ends_with_5(self, hub: CliHub) -> None:
         result = run(hub, "task", "get", "nope")
         assert (result.exit_code, result.stderr) == (ExitCode.NOT_FOUND, "Error: there is no task nope\n")
@@ -494,3 +513,55 @@ class TestWhatCanBeWrong:
         (tmp_path / "moorline.toml").write_text(f"[client]\nurl = '{hub.url}'\ntoken = 'sesame'\n")
         for command in (["task", "list"], ["node", "list"]):
             assert CliRunner().invoke(cli, command).exit_code == 0
+
+
+class TestThePast:
+    def test_errors_are_shown_by_group(self, hub: CliHub) -> None:
+        assert "Nothing has gone wrong." in run(hub, "errors").stderr
+        hub.groups = [
+            {
+                "id": "00ff",
+                "name": "add",
+                "kind": "error",
+                "type": "ValueError",
+                "message": "no #",
+                "place": "app/tasks.py:7 in add",
+                "count": 12,
+                "first_at": 1.0,
+                "last_at": 2.0,
+            }
+        ]
+        head, row = run(hub, "errors", "--limit", "5").stdout.splitlines()
+        assert head.split() == ["COUNT", "LAST", "FIRST", "TASK", "ERROR", "PLACE", "GROUP"]
+        for words in ("12", "add", "ValueError: no #", "app/tasks.py:7 in add", "00ff"):
+            assert words in row
+        assert json.loads(run(hub, "errors", "--json").stdout)["groups"][0]["count"] == 12
+
+    def test_the_audit_log_is_shown(self, hub: CliHub) -> None:
+        assert "Nobody has done anything yet." in run(hub, "audit").stderr
+        hub.lines = [
+            {
+                "id": 1,
+                "at": 3.0,
+                "who": "ann (tok_1)",
+                "role": "admin",
+                "address": "10.0.0.7",
+                "action": "node.drain",
+                "target": "n1",
+                "detail": "",
+            }
+        ]
+        head, row = run(hub, "audit").stdout.splitlines()
+        assert head.split() == ["WHEN", "WHO", "ROLE", "FROM", "ACTION", "TARGET", "DETAIL"]
+        assert row.split() == [
+            "1970-01-01",
+            "00:00:03Z",
+            "ann",
+            "(tok_1)",
+            "admin",
+            "10.0.0.7",
+            "node.drain",
+            "n1",
+            "-",
+        ]
+        assert json.loads(run(hub, "audit", "--json").stdout)["entries"][0]["target"] == "n1"

@@ -581,6 +581,33 @@ async def test_nodes_are_shown_and_told(client: Client) -> None:
     assert (await client.stats()).hub.id == "h1"
 
 
+async def test_the_past_is_shown(client: Client, fake_hub: FakeHub) -> None:
+    history = await client.history(step_s=300, since=5.0, until=datetime.fromtimestamp(7, UTC))
+    assert (history.step_s, history.at, history.submitted, history.wait_p50_s) == (300, [300.0], [7], [None])
+    assert [span.state for span in (await client.node_history("n1", since=5.0)).spans] == ["online"]
+    assert [(group.id, group.count) for group in await client.errors(limit=3)] == [("a1", 3)]
+    (attempt,) = await client.attempts("t")
+    assert (attempt.outcome, attempt.error and attempt.error.kind) == ("lost", "lost")
+    assert [path for _, path, _ in fake_hub.requests] == [
+        "/v1/history?step=300&since=5.0&until=7.0",
+        "/v1/nodes/n1/history?since=5.0",
+        "/v1/errors?limit=3",
+        "/v1/tasks/t/attempts",
+    ]
+    with pytest.raises(NotFoundError):
+        await client.node_history("nobody")
+
+
+async def test_the_audit_log_is_given_page_by_page_as_far_as_it_is_wanted(
+    client: Client, fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moorline.client.AUDIT_LINES_PER_PAGE", 2)
+    assert [entry.id async for entry in client.audit()] == [4, 3, 2, 1]
+    assert [entry.id async for entry in client.audit(limit=3)] == [4, 3, 2]
+    assert [entry.id async for entry in client.audit(limit=0)] == []
+    assert [path for _, path, _ in fake_hub.requests][2:] == ["/v1/audit?limit=2", "/v1/audit?cursor=3&limit=1"]
+
+
 async def test_filters_are_sent_as_they_are_written(client: Client, fake_hub: FakeHub) -> None:
     assert [view async for view in client.list(filter="state=failed name~a", limit=5)] == []
     page = await client.task_page("age>5m", limit=7, cursor="3")

@@ -138,6 +138,11 @@ async def test_it_talks_to_a_hub_over_http(fake_hub: FakeHub) -> None:
         with SyncClient(fake_hub.url) as client:
             assert client.submit(echo, 1).result() == {"value": 1}
             assert client.cordon("n1").cordoned
+            assert client.history(step_s=300).at == [300.0]
+            assert client.node_history("n1").node_id == "n1"
+            assert [group.id for group in client.errors()] == ["a1"]
+            assert [attempt.outcome for attempt in client.attempts("t")] == ["lost"]
+            assert [entry.id for entry in client.audit(limit=2)] == [4, 3]
             assert not client.uncordon("n1").cordoned
             assert client.drain("n1").id == client.disconnect("n1").id == "n1"
 
