@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +26,9 @@ from protocol.frames import TaskError
 
 # Rows that one page looks at, whatever it finds: some 10 ms. The cursor goes on from there.
 EXAMINED_MAX: Final = 5_000
+
+# Rows that are looked at first for each task of a page.
+FEW_FOR_EACH: Final = 4
 
 
 class _Stored(Struct, array_like=True):
@@ -61,6 +64,8 @@ class _Key(Struct, array_like=True):
     seq: int
     id: str
 
+
+K = TypeVar("K", bound="_Stored | _Key")
 
 _COLUMNS: Final = (
     "tasks.seq, tasks.id, classes.name, classes.requires, classes.target, state, rank, attempt, held, node_id,"
@@ -136,10 +141,8 @@ def tasks(connection: sqlite3.Connection, chosen: TaskFilter, limit: int, cursor
     Raises:
         ValueError: the cursor is none of ours.
     """
-    look = _Look(chosen, cursor)
-    found = bulk.read(connection, _stored, _NAMES, look.rest(_COLUMNS_NAMED), (*look.values, limit))
-    last = found[-1].seq if found else None
-    return TaskPage(tasks=[_view(stored) for stored in found], cursor=look.cursor(connection, len(found), limit, last))
+    found, place = _page(connection, _stored, _NAMES, _COLUMNS_NAMED, chosen, limit, cursor)
+    return TaskPage(tasks=[_view(stored) for stored in found], cursor=place)
 
 
 def task_ids(connection: sqlite3.Connection, chosen: TaskFilter, limit: int, cursor: str | None) -> TaskIdPage:
@@ -148,67 +151,72 @@ def task_ids(connection: sqlite3.Connection, chosen: TaskFilter, limit: int, cur
     Raises:
         ValueError: the cursor is none of ours.
     """
-    look = _Look(chosen, cursor)
-    found = bulk.read(connection, _keys, "seq, id", look.rest("tasks.seq, tasks.id"), (*look.values, limit))
-    last = found[-1].seq if found else None
-    return TaskIdPage(ids=[key.id for key in found], cursor=look.cursor(connection, len(found), limit, last))
+    found, place = _page(connection, _keys, "seq, id", "tasks.seq, tasks.id", chosen, limit, cursor)
+    return TaskIdPage(ids=[key.id for key in found], cursor=place)
 
 
-class _Look:
-    """What one page looks at, and the condition that a task must meet.
+def _page(
+    connection: sqlite3.Connection,
+    decoder: msgspec.json.Decoder[list[K]],
+    names: str,
+    columns: str,
+    chosen: TaskFilter,
+    limit: int,
+    cursor: str | None,
+) -> tuple[list[K], str | None]:
+    """Give the rows of a page, and where the next one begins.
 
-    Args:
-        chosen: which tasks.
-        cursor: where an earlier page ended.
-
-    Raises:
-        ValueError: the cursor is none of ours.
+    That is behind the last task of a full page, else behind the last row that was looked at. First a few rows are
+    looked at: mostly they fill the page, and thousands need not be sorted for it.
     """
-
-    def __init__(self, chosen: TaskFilter, cursor: str | None) -> None:
-        self._examined = _examined(chosen, _seq_of(cursor))
-        self._condition = _condition(chosen)
-        self.values = (*self._examined.values, *self._condition.values)
-
-    def rest(self, columns: str) -> str:
-        """Give what stands behind the columns of the statement; its last parameter is the limit."""
-        return (
-            f"FROM (SELECT {columns} FROM ({self._examined.text}) AS examined JOIN {_TABLES_EXAMINED}"
-            f" WHERE {self._condition.text} ORDER BY tasks.seq DESC LIMIT ?)"
+    before = _seq_of(cursor)
+    condition = _condition(chosen)
+    found: list[K] = []
+    lowest = before
+    for room in (min(FEW_FOR_EACH * limit, EXAMINED_MAX), EXAMINED_MAX):
+        examined = _examined(chosen, before, room)
+        rest = (
+            f"FROM (SELECT {columns} FROM ({examined.text}) AS examined JOIN {_TABLES_EXAMINED}"
+            f" WHERE {condition.text} ORDER BY tasks.seq DESC LIMIT ?)"
         )
+        found = bulk.read(connection, decoder, names, rest, (*examined.values, *condition.values, limit))
+        if len(found) >= limit:
+            return found, str(found[-1].seq)
+        statement = f"SELECT MIN(seq), COUNT(*) FROM ({examined.text})"
+        lowest, count = connection.execute(statement, examined.values).fetchone()
+        if count < room:
+            return found, None
+    return found, str(lowest)
 
-    def cursor(self, connection: sqlite3.Connection, count: int, limit: int, last: int | None) -> str | None:
-        """Give where the next page begins: behind the last task of a full page, else behind the last row looked at."""
-        if last is not None and count >= limit:
-            return str(last)
-        statement = f"SELECT MIN(seq), COUNT(*) FROM ({self._examined.text})"
-        lowest, examined = connection.execute(statement, self._examined.values).fetchone()
-        return str(lowest) if examined == EXAMINED_MAX else None
 
+def _examined(chosen: TaskFilter, before: int, room: int) -> Condition:
+    """Give a query for the ``seq`` of the rows that one page looks at, at most ``room``, by the index that fits best.
 
-def _examined(chosen: TaskFilter, before: int) -> Condition:
-    """Give a query for the ``seq`` of the rows that one page looks at, by the index that fits best."""
+    Only where ids are named there may be more: as many as a filter has space for.
+    """
     ids = chosen.ids or exactly(chosen.terms, "id")
     if ids:
         text = "SELECT seq FROM tasks WHERE id IN (SELECT value FROM json_each(?)) AND seq < ?"
         return Condition(text, (bulk.among(ids), before))
-    newest = f"AND seq < ? ORDER BY seq DESC LIMIT {EXAMINED_MAX}"
+    newest = "AND seq < ? ORDER BY seq DESC LIMIT ?"
     group = chosen.group or _only(exactly(chosen.terms, "group"))
     if group:
-        return Condition(f"SELECT seq FROM tasks WHERE task_group = ? AND task_group <> '' {newest}", (group, before))
+        return Condition(
+            f"SELECT seq FROM tasks WHERE task_group = ? AND task_group <> '' {newest}", (group, before, room)
+        )
     error_key = _only(exactly(chosen.terms, "errorgroup"))
     if error_key:
         alike = "SELECT seq FROM outcomes WHERE error_key = ? AND error_key IS NOT NULL"
-        return Condition(f"{alike} {newest}", (error_key, before))
+        return Condition(f"{alike} {newest}", (error_key, before, room))
     states = _states(chosen)
     if states is None or TaskState.SUCCEEDED in states:
-        return Condition(f"SELECT seq FROM tasks WHERE 1 {newest}", (before,))
+        return Condition(f"SELECT seq FROM tasks WHERE 1 {newest}", (before, room))
     # One ordered look for each code, then merged; what runs is found by who holds it.
     looks = [f"SELECT * FROM (SELECT seq FROM tasks {_indexed(code)} {newest})" for code in _codes(states)]
     if not looks:
         return Condition("SELECT seq FROM tasks WHERE 0")
-    merged = f"SELECT seq FROM ({' UNION ALL '.join(looks)}) ORDER BY seq DESC LIMIT {EXAMINED_MAX}"
-    return Condition(merged, (before,) * len(looks))
+    merged = f"SELECT seq FROM ({' UNION ALL '.join(looks)}) ORDER BY seq DESC LIMIT ?"
+    return Condition(merged, (*(before, room) * len(looks), room))
 
 
 def _indexed(code: int) -> str:
