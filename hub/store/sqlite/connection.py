@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -83,6 +85,18 @@ def connect_reader(path: Path) -> sqlite3.Connection:
         connection.close()
         raise refused(path, error) from error
     return connection
+
+
+@contextlib.contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all statements inside see the database as it was at the first of them."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        # After some errors SQLite has ended it by itself.
+        if connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def is_outside(error: sqlite3.Error) -> bool:

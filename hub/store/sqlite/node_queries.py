@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import sqlite3
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
@@ -18,6 +19,7 @@ from msgspec import Meta, Struct
 from hub.store.contract import NodeCell, NodePage, NodeQuery, NodeView
 from hub.store.sqlite import bulk
 from hub.store.sqlite.conditions import Condition, all_of
+from hub.store.sqlite.connection import snapshot
 from hub.store.sqlite.node_terms import SORT_KEYS, of_term
 
 NodeState = Literal["online", "draining", "unreachable", "gone"]
@@ -71,25 +73,25 @@ class _Place(Struct, frozen=True, array_like=True):
 
 
 _nodes = msgspec.json.Decoder(list[_StoredNode])
+_ids = msgspec.json.Decoder(list[tuple[str]])
 _cells = msgspec.json.Decoder(list[NodeCell])
 _place = msgspec.json.Decoder(_Place)
 _encode = msgspec.json.Encoder().encode
 
 _BUSY: Final = "SELECT node_id, COUNT(*) AS used FROM tasks WHERE held = 1 GROUP BY node_id"
 
-# What is stored of each node, and beside it what its session says, if that was given.
-_SHOWN: Final = (
-    "SELECT nodes.*, COALESCE(live.used, busy.used, 0) AS slots_in_use, live.outbox AS outbox, live.rtt_ms AS rtt_ms"
-    f" FROM nodes LEFT JOIN ({_BUSY}) AS busy ON busy.node_id = nodes.id"
-    " LEFT JOIN (SELECT value ->> 0 AS id, value ->> 1 AS used, value ->> 2 AS outbox, value ->> 3 AS rtt_ms"
-    " FROM json_each(?)) AS live ON live.id = nodes.id"
+# How many of its slots are in use, for a few nodes; `_BUSY` is quicker for all of them.
+_IN_USE: Final = "(SELECT COUNT(*) FROM tasks WHERE held = 1 AND tasks.node_id = nodes.id) AS slots_in_use"
+
+# What sessions say, if that was given.
+_LIVE: Final = (
+    "SELECT value ->> 0 AS id, value ->> 1 AS used, value ->> 2 AS outbox, value ->> 3 AS rtt_ms FROM json_each(?)"
 )
 
 
 def view(connection: sqlite3.Connection, node_id: str) -> NodeView | None:
     """Give one node."""
-    in_use = "(SELECT COUNT(*) FROM tasks WHERE held = 1 AND tasks.node_id = nodes.id) AS slots_in_use"
-    rest = f"FROM (SELECT nodes.*, {in_use} FROM nodes WHERE id = ?)"
+    rest = f"FROM (SELECT nodes.*, {_IN_USE} FROM nodes WHERE id = ?)"
     found = bulk.read(connection, _nodes, _COLUMNS, rest, (node_id,))
     return _view(found[0]) if found else None
 
@@ -115,24 +117,43 @@ def page(connection: sqlite3.Connection, query: NodeQuery) -> NodePage:
     Raises:
         ValueError: the cursor is none of ours, or one of another order.
     """
-    shown = Condition(f"({_SHOWN})", (bulk.among_rows(query.live),))
+    shown = _shown(query)
     matching = all_of([of_term(term, query.at) for term in query.terms])
-    total = _total(connection, query, shown, matching)
-    order = "DESC" if query.is_descending else "ASC"
-    key = SORT_KEYS[query.sort]
-    wanted = all_of([matching, _behind(query, key)])
-    rest = (
-        f"FROM (SELECT * FROM {shown.text} WHERE {wanted.text} ORDER BY ({key}) IS NULL, ({key}) {order}, id LIMIT ?)"
-    )
-    found = bulk.read(connection, _nodes, _COLUMNS, rest, (*shown.values, *wanted.values, query.limit + 1))
-    nodes = [_view(node) for node in found[: query.limit]]
-    if len(found) <= query.limit:
-        return NodePage(nodes=nodes, total=total, cursor=None)
-    # Asked for by itself: numbers lose digits on their way through JSON.
-    statement = f"SELECT {key} FROM {shown.text} WHERE id = ?"
-    (last_key,) = connection.execute(statement, (*shown.values, nodes[-1].id)).fetchone()
-    place = _Place(query.sort, query.is_descending, last_key, nodes[-1].id)
-    return NodePage(nodes=nodes, total=total, cursor=base64.urlsafe_b64encode(_encode(place)).decode().rstrip("="))
+    wanted = all_of([matching, _behind(query)])
+    with snapshot(connection):
+        # Only ids are put into order: the rest of a node is looked at where it is shown.
+        key, order = SORT_KEYS[query.sort], "DESC" if query.is_descending else "ASC"
+        chosen = (
+            f"SELECT id FROM {shown.text} WHERE {wanted.text} ORDER BY ({key}) IS NULL, ({key}) {order}, id LIMIT ?"
+        )
+        values = (*shown.values, *wanted.values, query.limit + 1)
+        ids = [node_id for (node_id,) in bulk.read(connection, _ids, "id", f"FROM ({chosen})", values)]
+        nodes = _views_of(connection, ids[: query.limit])
+        total = _total(connection, query, shown, matching)
+        cursor = _cursor(connection, query, shown, ids[query.limit - 1]) if len(ids) > query.limit else None
+    return NodePage(nodes=nodes, total=total, cursor=cursor)
+
+
+def _shown(query: NodeQuery) -> Condition:
+    """Give the nodes with what terms and order ask for, and no more."""
+    asked = {query.sort, *(term.field for term in query.terms)}
+    columns, tables = "nodes.*", "nodes"
+    values: tuple[bulk.Value, ...] = ()
+    if asked & {"used", "free"}:
+        columns += ", COALESCE(live.used, busy.used, 0) AS slots_in_use"
+        tables += f" LEFT JOIN ({_BUSY}) AS busy ON busy.node_id = nodes.id"
+    if asked & {"used", "free", "outbox", "rtt"}:
+        columns += ", live.outbox AS outbox, live.rtt_ms AS rtt_ms"
+        tables += f" LEFT JOIN ({_LIVE}) AS live ON live.id = nodes.id"
+        values = (bulk.among_rows(query.live),)
+    return Condition(f"(SELECT {columns} FROM {tables})", values)
+
+
+def _views_of(connection: sqlite3.Connection, ids: Sequence[str]) -> list[NodeView]:
+    """Give nodes in the order of their ids."""
+    rest = f"FROM (SELECT nodes.*, {_IN_USE} FROM nodes WHERE id IN (SELECT value FROM json_each(?)))"
+    found = {node.id: node for node in bulk.read(connection, _nodes, _COLUMNS, rest, (bulk.among(ids),))}
+    return [_view(found[node_id]) for node_id in ids]
 
 
 def _total(connection: sqlite3.Connection, query: NodeQuery, shown: Condition, matching: Condition) -> int:
@@ -142,13 +163,22 @@ def _total(connection: sqlite3.Connection, query: NodeQuery, shown: Condition, m
     return int(connection.execute(statement, values).fetchone()[0])
 
 
-def _behind(query: NodeQuery, key: str) -> Condition:
+def _cursor(connection: sqlite3.Connection, query: NodeQuery, shown: Condition, node_id: str) -> str:
+    """Give the place of a node in the order. Its key is asked for by itself: JSON would cost it some digits."""
+    statement = f"SELECT {SORT_KEYS[query.sort]} FROM {shown.text} WHERE id = ?"
+    (key,) = connection.execute(statement, (*shown.values, node_id)).fetchone()
+    place = _Place(query.sort, query.is_descending, key, node_id)
+    return base64.urlsafe_b64encode(_encode(place)).decode().rstrip("=")
+
+
+def _behind(query: NodeQuery) -> Condition:
     """Give the condition that a node stands behind the cursor."""
     if query.cursor is None:
         return Condition("1")
     place = _place_of(query.cursor)
     if (place.sort, place.is_descending) != (query.sort, query.is_descending):
         raise ValueError("cursor is one of another order; give the sort that it was made with")
+    key = SORT_KEYS[query.sort]
     is_null, compared = place.key is None, "<" if query.is_descending else ">"
     text = f"((({key}) IS NULL) > ? OR ((({key}) IS NULL) = ? AND (({key}) {compared} ? OR (({key}) IS ? AND id > ?))))"
     return Condition(text, (is_null, is_null, place.key, place.key, place.id))

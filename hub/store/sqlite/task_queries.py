@@ -20,6 +20,7 @@ from hub.lifecycle import TaskState
 from hub.store.contract import QueuePlace, TaskFilter, TaskIdPage, TaskPage, TaskView
 from hub.store.sqlite import bulk, codes
 from hub.store.sqlite.conditions import Condition, all_of
+from hub.store.sqlite.connection import snapshot
 from hub.store.sqlite.rows import options_of
 from hub.store.sqlite.task_terms import ORIGIN, label_path, of_term
 from protocol.frames import TaskError
@@ -141,7 +142,8 @@ def tasks(connection: sqlite3.Connection, chosen: TaskFilter, limit: int, cursor
     Raises:
         ValueError: the cursor is none of ours.
     """
-    found, place = _page(connection, _stored, _NAMES, _COLUMNS_NAMED, chosen, limit, cursor)
+    with snapshot(connection):
+        found, place = _page(connection, _stored, _NAMES, _COLUMNS_NAMED, chosen, limit, cursor)
     return TaskPage(tasks=[_view(stored) for stored in found], cursor=place)
 
 
@@ -151,7 +153,8 @@ def task_ids(connection: sqlite3.Connection, chosen: TaskFilter, limit: int, cur
     Raises:
         ValueError: the cursor is none of ours.
     """
-    found, place = _page(connection, _keys, "seq, id", "tasks.seq, tasks.id", chosen, limit, cursor)
+    with snapshot(connection):
+        found, place = _page(connection, _keys, "seq, id", "tasks.seq, tasks.id", chosen, limit, cursor)
     return TaskIdPage(ids=[key.id for key in found], cursor=place)
 
 

@@ -26,7 +26,7 @@ from hub.store.contract import (
 from hub.store.history import NodeSpan
 from hub.store.sqlite import SqliteStore, migrator, settling, sweeping, watermark
 from hub.store.sqlite.classes import Classes
-from hub.store.sqlite.connection import unavailable
+from hub.store.sqlite.connection import connect_reader, snapshot, unavailable
 from hub.store.sqlite.migrator import Migration, migrate, migrations
 from tests.hub.store.board import Board, offer
 
@@ -465,3 +465,21 @@ def test_big_queries_use_their_indexes(store: SqliteStore) -> None:
             continue
         plan = [row[3] for row in store._writer.execute(f"EXPLAIN QUERY PLAN {statement}")]
         assert not [line for line in plan if line in {"SCAN tasks", "SCAN bodies", "SCAN outcomes"}], statement
+
+
+def test_a_snapshot_shows_one_moment_whatever_is_committed_meanwhile(store: SqliteStore, path: Path) -> None:
+    board = Board(store)
+    reader = connect_reader(path)
+
+    def count() -> int:
+        return int(reader.execute("SELECT COUNT(*) FROM tasks").fetchone()[0])
+
+    with snapshot(reader):
+        assert count() == 0
+        board.put()
+        assert count() == 0
+    assert count() == 1
+    with pytest.raises(sqlite3.OperationalError), snapshot(reader):
+        reader.execute("SELECT nothing")
+    assert not reader.in_transaction
+    reader.close()
