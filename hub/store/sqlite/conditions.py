@@ -63,8 +63,10 @@ def _of_text(expression: Condition, wanted: Sequence[str], *, is_part: bool) -> 
     if is_part and len(wanted) == 1:
         return Condition(f"instr(lower({text}), ?) > 0", (*values, wanted[0]))
     if is_part:
-        look = f"EXISTS (SELECT 1 FROM json_each(?) AS wanted WHERE instr(lower({text}), wanted.value) > 0)"
-        return Condition(look, (bulk.among(wanted), *values))
+        # The limit keeps SQLite from working the text out again for each value.
+        looked = f"(SELECT lower({text}) AS text LIMIT 1) AS looked"
+        look = f"EXISTS (SELECT 1 FROM {looked}, json_each(?) AS wanted WHERE instr(looked.text, wanted.value) > 0)"
+        return Condition(look, (*values, bulk.among(wanted)))
     if len(wanted) == 1:
         return Condition(f"{text} = ?", (*values, wanted[0]))
     return Condition(f"{text} IN (SELECT value FROM json_each(?))", (*values, bulk.among(wanted)))

@@ -169,6 +169,14 @@ def test_a_page_of_a_filter_looks_at_a_bounded_number_of_rows(board: Board, text
     assert listed(board, text) == ["needle-1"]
 
 
+def test_a_filter_with_many_values_looks_at_fewer_rows_and_finds_the_same(board: Board) -> None:
+    board.put("needle-1", "needle")
+    board.submit(*[board.new() for _ in range(2_000)])
+    values = ",".join(f"x{number}" for number in range(800))
+    assert listed(board, f"{values},eedle") == ["needle-1"]
+    assert len(listed(board, f"name!~{values} name!~needle", limit=1_000)) == 2_000
+
+
 # --- against the model ----------------------------------------------------------------------------------------------
 
 
