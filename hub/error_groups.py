@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -23,6 +24,9 @@ PATH_PARTS_KEPT: Final = 3
 # 64 bits: among ten thousand groups two share an id once in 10^11 installations.
 _ID_BYTES: Final = 8
 
+# Where much goes wrong, the same goes wrong again and again. Tracebacks have up to 16 KiB: some megabytes.
+REMEMBERED_MAX: Final = 256
+
 _FRAME: Final = re.compile(r'File "([^"\n]+)", line (\d+)(?:, in ([^\n]+))?')
 
 # Where installed packages begin, whatever the machine.
@@ -37,22 +41,26 @@ _VARYING: Final = re.compile(
 
 
 class Fingerprint(Struct, frozen=True, gc=False):
-    """What tells a group of errors from others, and how it is shown. ``id``: 16 hexadecimal digits."""
+    """What tells a group of errors from others. ``id``: 16 hexadecimal digits."""
 
     id: str
     name: str
     kind: str
     type: str
     place: str
-    message: str
 
 
 def fingerprint(name: str, error: TaskError) -> Fingerprint:
     """Give the group that an error of a task with this name belongs to."""
-    place = place_of(error.traceback)
-    text = "\x00".join((name, error.kind, error.type, place))
+    return _fingerprint(name, error.kind, error.type, error.traceback)
+
+
+@lru_cache(REMEMBERED_MAX)
+def _fingerprint(name: str, kind: str, type_: str, traceback: str) -> Fingerprint:
+    place = place_of(traceback)
+    text = "\x00".join((name, kind, type_, place))
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=_ID_BYTES)
-    return Fingerprint(digest.hexdigest(), name, error.kind, error.type, place, folded(error.message))
+    return Fingerprint(digest.hexdigest(), name, kind, type_, place)
 
 
 def place_of(traceback: str) -> str:

@@ -29,12 +29,12 @@ RETURNED: Final = "returned"
 
 
 class Ended(Struct, gc=False):
-    """An attempt that nobody holds any more: what was decided, why it ended, and the result if there is one."""
+    """An attempt that nobody holds any more: what was decided, its result if there is one, why it ended, as JSON."""
 
     task: StoredTask
     change: Change
-    why: TaskError | None
     result: AttemptResult | None
+    why: str | None
 
 
 class _Stored(Struct, array_like=True):
@@ -64,7 +64,6 @@ class _Newest(Struct, array_like=True):
 _WAITING: Final = frozenset({TaskState.SCHEDULED, TaskState.QUEUED, TaskState.EXPIRED})
 _ENDED_BADLY: Final = frozenset({TaskState.FAILED, TaskState.LOST})
 
-_encode = msgspec.json.Encoder().encode
 _times = msgspec.json.Decoder(list[tuple[int, float | None]])
 _stored = msgspec.json.Decoder(list[_Stored])
 _newest = msgspec.json.Decoder(list[_Newest])
@@ -88,7 +87,7 @@ def write(tx: Transaction, ended: Sequence[Ended]) -> None:
 
 
 def _row(item: Ended, started_at: float | None, wall_s: float) -> bulk.Row:
-    task, result, why = item.task, item.result, item.why
+    task, result = item.task, item.result
     return (
         task.seq,
         task.attempt,
@@ -97,7 +96,7 @@ def _row(item: Ended, started_at: float | None, wall_s: float) -> bulk.Row:
         result.ended_at if result is not None and result.ended_at else wall_s,
         _outcome(item.change),
         None if result is None else result.run_s,
-        None if why is None else _encode(_cut(why)).decode(),
+        item.why,
     )
 
 
@@ -108,9 +107,13 @@ def _outcome(change: Change) -> str:
     return "cancelled" if change.state is TaskState.CANCELLED else RETURNED
 
 
-def _cut(error: TaskError) -> TaskError:
-    if len(error.traceback) <= TRACEBACK_CHARACTERS_KEPT:
-        return error
+def is_long(error: TaskError) -> bool:
+    """Tell whether an error is kept with the end of its traceback only."""
+    return len(error.traceback) > TRACEBACK_CHARACTERS_KEPT
+
+
+def cut(error: TaskError) -> TaskError:
+    """Give a long error as it is kept."""
     return msgspec.structs.replace(error, traceback="…" + error.traceback[1 - TRACEBACK_CHARACTERS_KEPT :])
 
 

@@ -40,14 +40,17 @@ class Endings:
         """Take a change that is no success, before its task is moved."""
         why = _why(change)
         key = None if why is None or why.kind == "cancelled" else self._group(tx, task, why)
+        text = None if why is None else _encode(why).decode()
         before = STATES[task.code]
         if change.error is not None:
-            self._outcomes.append((task.seq, _encode(change.error).decode(), key))
+            self._outcomes.append((task.seq, text, key))
         elif is_final(before) and change.state is not before:
             # Run again: what it came to before is no longer so.
             self._outcomes.append((task.seq, None, None))
         if task.held and not change.held:
-            self._ended.append(attempts.Ended(task, change, why, result))
+            if why is not None and attempts.is_long(why):
+                text = _encode(attempts.cut(why)).decode()
+            self._ended.append(attempts.Ended(task, change, result, text))
 
     def write(self, tx: Transaction) -> None:
         """Store what was taken."""

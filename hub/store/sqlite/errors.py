@@ -6,8 +6,9 @@ import sqlite3
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
-from hub.error_groups import Fingerprint, fingerprint
+from hub.error_groups import Fingerprint, fingerprint, folded
 from hub.store.history import ErrorGroup
 from hub.store.sqlite import bulk
 from protocol.frames import TaskError
@@ -25,24 +26,40 @@ _SUFFIX: Final = (
 _groups = msgspec.json.Decoder(list[ErrorGroup])
 
 
+class _Counted(Struct, gc=False):
+    """One group, and what is added to it."""
+
+    group: Fingerprint
+    message: str
+    count: int
+    last_task_id: str
+
+
 class Errors:
     """The errors of a number of tasks, by group."""
 
     def __init__(self) -> None:
-        self._groups: dict[str, tuple[Fingerprint, int, str]] = {}
+        self._counted: dict[str, _Counted] = {}
 
     def add(self, name: str, task_id: str, error: TaskError) -> str:
         """Count an error of a task; give the id of its group."""
-        found = fingerprint(name, error)
-        first, count, _ = self._groups.get(found.id, (found, 0, ""))
-        self._groups[found.id] = (first, count + 1, task_id)
-        return found.id
+        group = fingerprint(name, error)
+        counted = self._counted.get(group.id)
+        if counted is None:
+            # Only the first message of a group is shown, so only that one is made fit for it.
+            counted = self._counted[group.id] = _Counted(group, folded(error.message), 0, task_id)
+        counted.count += 1
+        counted.last_task_id = task_id
+        return group.id
 
     def write(self, connection: sqlite3.Connection, wall_s: float) -> None:
         """Store what was counted."""
         rows = [
-            (group.id, group.name, group.kind, group.type, group.message, group.place, count, wall_s, wall_s, task_id)
-            for group, count, task_id in self._groups.values()
+            (
+                *(one.group.id, one.group.name, one.group.kind, one.group.type, one.message, one.group.place),
+                *(one.count, wall_s, wall_s, one.last_task_id),
+            )
+            for one in self._counted.values()
         ]
         bulk.insert(connection, "error_groups", _COLUMNS, rows, _SUFFIX)
 
