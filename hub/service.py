@@ -57,10 +57,12 @@ from hub.store.history import Deed, NoteDeed, NoteSample
 from hub.store.reader import StoreReader
 from hub.store.sqlite.store import SqliteStore
 from hub.store.writer import StoreWriter
+from hub.supervision import Supervision
 from hub.tokens import Grant, TokenBook
 from protocol.close_codes import CloseCode
 from protocol.frames import HubLimits, NodeFrame, Progress
 from protocol.logs import announce, fields
+from protocol.service_manager import manager_of_this_process
 
 logger = logging.getLogger(__name__)
 
@@ -637,6 +639,7 @@ async def serve(settings: HubSettings) -> int:
     Raises what `HubService.start` raises.
     """
     service = HubService(settings)
+    supervision = Supervision(manager_of_this_process(), service.health)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -645,9 +648,12 @@ async def serve(settings: HubSettings) -> int:
         await service.start()
         _calm_collector()
         announce(logger, _ready_line(service))
+        supervision.start()
         await ended.wait()
+        supervision.stopping()
     finally:
         await service.stop()
+        supervision.stop()
     return 0
 
 

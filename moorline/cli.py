@@ -51,6 +51,7 @@ OWN: Final = (
     Subcommand("top", "Operate", "dashboards.commands:top", "Watch the fleet: nodes, tasks, what is wrong and why."),
     Subcommand("token", "Operate", "hub.commands:token", "Say who may talk to the hub."),
     Subcommand("audit", "Operate", "moorline.commands:audit", "Show who did what."),
+    Subcommand("health", "Operate", "moorline.health:health", "Ask a hub or a node how it is; end with 0 or 1."),
     Subcommand("doctor", "Operate", "moorline.doctor:doctor", "Find out what stands between here and a hub."),
     Subcommand("config", "Operate", "moorline.commands:config", "Show each setting, and where it came from."),
 )

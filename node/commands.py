@@ -127,6 +127,14 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     type=click.FloatRange(min=0),
     help="Stop what still runs so long after a drain began. Default: wait.",
 )
+@click.option("--health-port", metavar="PORT", type=int, help="Answer probes on this port: /livez, /readyz, /health.")
+@click.option("--health-host", metavar="HOST", default="127.0.0.1", help="Address for --health-port.")
+@click.option(
+    "--health-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Say in this file how the node is.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),

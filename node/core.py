@@ -161,6 +161,26 @@ class NodeCore:
         return self._attempts.slots_in_use
 
     @property
+    def outbox(self) -> int:
+        """How many results no hub has acked yet."""
+        return len(self._deliveries)
+
+    @property
+    def is_outbox_well(self) -> bool:
+        """Whether the outbox can be written."""
+        return self._is_outbox_well
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the node is on its way out."""
+        return self._drain_reason is not None
+
+    @property
+    def confirmed_s(self) -> float:
+        """When that was sent which a hub confirmed last; minus infinity before the first time."""
+        return self._confirmed_s
+
+    @property
     def counters(self) -> Counters:
         """What was counted since this instance began."""
         return Counters(run_s=self._run_s, **self._counts)

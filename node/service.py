@@ -19,11 +19,14 @@ from node.core import Profile
 from node.errors import NodeError
 from node.event_loops import new_event_loop
 from node.executor import Executor
+from node.health import NodeHealth
 from node.outbox import Outbox
 from node.session import EXIT_BUG, Session
 from node.settings import NodeSettings
 from node.state_folder import StateFolder
 from node.truth import Truth
+from node.watchers import Watchers
+from protocol.service_manager import ServiceManager, manager_of_this_process
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +40,15 @@ class NodeService:
 
     `start` returns when its threads run, not when a hub was found: a node never ends because of a hub, nor fails to
     start. `stop` waits for the end; both may be called twice.
+
+    Args:
+        settings: how it is run.
+        manager: who started this process and wants to hear of the node; None: nobody.
     """
 
-    def __init__(self, settings: NodeSettings) -> None:
+    def __init__(self, settings: NodeSettings, *, manager: ServiceManager | None = None) -> None:
         self._settings = settings
+        self._manager = ServiceManager() if manager is None else manager
         self._thread: threading.Thread | None = None
         self._is_up = threading.Event()
         self._session: Session | None = None
@@ -102,24 +110,35 @@ class NodeService:
                 slots=settings.slots,
                 truth=truth,
             )
-            self._session = Session(
-                profile,
-                dialer=dialer,
-                folder=folder,
-                open_outbox=partial(Outbox, folder.outbox_path),
-                make_executor=executor,
-                drain_timeout_s=settings.drain_timeout_s,
-            )
-            self._loop = asyncio.get_running_loop()
-            self._is_up.set()
-            logger.info(
-                "node %s starts, instance %s: %d slots, handlers %s",
-                profile.node_id,
-                profile.instance_id,
-                profile.slots,
-                ", ".join(profile.handlers) or "none",
-            )
-            return await self._session.run()
+            watchers = Watchers(settings, self._manager, self._look)
+            try:
+                # Before there is anything to be closed.
+                await watchers.start()
+                self._session = Session(
+                    profile,
+                    dialer=dialer,
+                    folder=folder,
+                    open_outbox=partial(Outbox, folder.outbox_path),
+                    make_executor=executor,
+                    drain_timeout_s=settings.drain_timeout_s,
+                    on_change=watchers.changed,
+                )
+                watchers.watch()
+                self._loop = asyncio.get_running_loop()
+                self._is_up.set()
+                logger.info(
+                    "node %s starts, instance %s: %d slots, handlers %s",
+                    profile.node_id,
+                    profile.instance_id,
+                    profile.slots,
+                    ", ".join(profile.handlers) or "none",
+                )
+                return await self._session.run()
+            finally:
+                await watchers.stop()
+
+    def _look(self) -> NodeHealth | None:
+        return None if self._session is None else self._session.health()
 
     def drain(self, reason: str = "asked to drain") -> None:
         """Finish what runs, take nothing new, leave. Returns at once; twice is harmless."""
@@ -166,7 +185,7 @@ def run(settings: NodeSettings) -> int:
     Raises:
         NodeError: it cannot start; the text says what to do.
     """
-    service = NodeService(settings)
+    service = NodeService(settings, manager=manager_of_this_process())
     service.start()
     signals = 0
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import time
@@ -34,6 +35,7 @@ from node.effects import (
 )
 from node.errors import ConnectionLostError, DialError
 from node.executor import Executor
+from node.health import Connectedness, Holdings, NodeHealth, health_of
 from node.journal import Entry
 from node.link import Link
 from node.mailbox import Mailbox
@@ -67,6 +69,7 @@ class Session:
         open_outbox: opens the outbox when it is told whom to tell.
         make_executor: makes the executor when it is told whom to tell.
         drain_timeout_s: how long a drain waits for handlers before it stops them; None: for ever.
+        on_change: called when the node is connected or is no more, drains or ends.
     """
 
     def __init__(
@@ -78,7 +81,11 @@ class Session:
         open_outbox: Callable[..., Outbox],
         make_executor: Callable[..., Executor],
         drain_timeout_s: float | None = None,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        self._profile = profile
+        self._on_change = on_change
+        self._connectedness = Connectedness(profile.hubs[0], time.time())
         self._dialer = dialer
         self._folder = folder
         self._drain_timeout_s = drain_timeout_s
@@ -123,11 +130,34 @@ class Session:
             )
         logger.warning("draining (%s): %d handlers run", reason, self._core.slots_in_use)
         self._perform(self._core.drain(reason, steady_s()))
+        self._on_change()
 
     def stop_handlers(self, reason: str) -> None:
         """Stop what runs, then leave; twice is harmless. On the session's loop."""
         logger.warning("stopping handlers (%s): %d run", reason, self._core.slots_in_use)
         self._perform(self._core.stop_handlers(reason, steady_s()))
+        self._on_change()
+
+    def health(self) -> NodeHealth:
+        """Say how the node is. On the session's loop."""
+        core, profile = self._core, self._profile
+        age_s = steady_s() - core.confirmed_s
+        holdings = Holdings(
+            draining=core.is_draining,
+            confirmed_age_s=age_s if math.isfinite(age_s) else None,
+            running=core.slots_in_use,
+            slots=profile.slots,
+            outbox=core.outbox,
+            outbox_writes=core.is_outbox_well,
+        )
+        return health_of(
+            self._connectedness,
+            holdings,
+            node_id=profile.node_id,
+            instance_id=profile.instance_id,
+            version=profile.version,
+            at=time.time(),
+        )
 
     def _inherited(self) -> list[Finished]:
         """Give what an earlier process left in the outbox."""
@@ -166,6 +196,7 @@ class Session:
         for is_well in states:
             now_s = steady_s()
             self._perform(self._core.outbox_recovered(now_s) if is_well else self._core.outbox_failing(now_s))
+            self._on_change()
 
     def _send_reports(self, frames: list[NodeFrame]) -> bool:
         if self._core.link is not Link.OPEN or self._connection is None or self._connection.is_congested:
@@ -223,6 +254,8 @@ class Session:
 
     def _plan_dial(self, dial: Dial) -> None:
         self._announce_loss(dial)
+        self._connectedness.lost(dial, time.time())
+        self._on_change()
         if self._dial_timer is not None:
             self._dial_timer.cancel()
         self._dial_timer = self._loop.call_later(
@@ -231,6 +264,8 @@ class Session:
 
     def _join(self, joined: Joined) -> None:
         self._said = ("", float("-inf"))
+        self._connectedness.joined(joined, time.time())
+        self._on_change()
         self._executor.result_bytes_max = joined.limits.result_bytes_max
         how = "resumed" if joined.is_resumed else "registered"
         logger.info(

@@ -31,7 +31,8 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
 
     ``hubs`` are tried in turn. ``apps`` are modules or files with tasks. ``state`` defaults to a folder named after the
     node. ``proxy`` is an address, ``"auto"`` for what the environment says, or None. ``drain_timeout_s`` bounds how
-    long a drain waits for handlers before it stops them; None waits for ever.
+    long a drain waits for handlers before it stops them; None waits for ever. ``health_*``: where probes ask how the
+    node is; port 0 lets the system pick, None is no port.
     """
 
     hubs: Sequence[str] = (DEFAULT_HUB,)
@@ -47,6 +48,9 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
     client_key: Path | None = None
     proxy: str | None = None
     drain_timeout_s: float | None = None
+    health_host: str = "127.0.0.1"
+    health_port: int | None = None
+    health_file: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.hubs:
@@ -68,6 +72,8 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
             raise SettingsError("proxy", self.proxy, "auto, or an address such as http://proxy.example:3128")
         if self.drain_timeout_s is not None and self.drain_timeout_s < 0:
             raise SettingsError("drain timeout", self.drain_timeout_s, "seconds, 0 or more")
+        if self.health_port is not None and not 0 <= self.health_port <= 65535:
+            raise SettingsError("health port", self.health_port, "a number from 0 to 65535")
 
     @property
     def resolved_node_id(self) -> str:
