@@ -1,0 +1,277 @@
+"""The views of the page, in a real browser at a real hub with a real node."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+
+from moorline import Client
+from tests.dashboards.web.browser import PATIENCE_MS, Visitor, has_no_overflow, visiting
+from tests.end_to_end import app
+from tests.end_to_end.processes import Fleet
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+expect.set_options(timeout=PATIENCE_MS)
+
+VIEWS = ("overview", "nodes", "tasks", "errors", "events", "alerts", "audit")
+
+# Would run if it were ever taken for markup.
+HOSTILE = "<img src=x onerror='document.title=\"broken in\"'><script>document.title='broken in'</script>"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(fleet: Fleet) -> AsyncIterator[Client]:
+    async with Client(fleet.hub.url) as client:
+        yield client
+
+
+def row(page: Page, text: str) -> Locator:
+    return page.locator("tr[data-row]", has_text=text)
+
+
+def here(page: Page) -> Locator:
+    return page.get_by_role("navigation").locator("[aria-current=page]")
+
+
+# --- looking --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_overview_says_how_the_fleet_is(visitor: Visitor) -> None:
+    page = await visitor.open()
+    await expect(page.locator(".verdict .big")).to_have_text(re.compile("OK|Degraded"))
+    await expect(page.get_by_role("link", name="Nodes online")).to_contain_text("1")
+    await expect(page.get_by_role("listitem", name=re.compile("n1: online"))).to_be_visible()
+    await expect(page.locator(".chart")).to_have_count(4)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_each_view_is_drawn_and_available(visitor: Visitor, view: str) -> None:
+    page = await visitor.open(f"#/{view}")
+    await expect(here(page)).to_have_text(re.compile(view, re.IGNORECASE))
+    await expect(page.locator(".pill")).to_be_visible()
+    await expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    await expect(page.get_by_text("not available")).to_have_count(0)
+    assert await has_no_overflow(page)
+
+
+async def test_what_happens_is_seen_without_a_reload(visitor: Visitor, client: Client, tmp_path: Path) -> None:
+    page = await visitor.open("#/tasks?filter=name=hold")
+    await expect(page.locator("main h1")).to_have_text("Tasks")
+    gate = tmp_path / "gate"
+    handle = await client.submit(app.hold, path=str(gate))
+    shown = row(page, handle.id)
+    await expect(shown).to_contain_text("running")
+    gate.write_text("go on")
+    await expect(shown).to_contain_text("succeeded")
+
+
+async def test_a_filter_is_applied_by_the_hub_and_stands_in_the_address(visitor: Visitor, client: Client) -> None:
+    mine = await client.submit(app.noop.options(labels={"for": "filter"}))
+    await mine.result()
+    page = await visitor.open("#/tasks")
+    await page.keyboard.press("/")
+    await page.keyboard.type(f"id={mine.id} label.for=filter")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tr[data-row]")).to_have_count(1)
+    await expect(row(page, mine.id)).to_be_visible()
+    assert "filter=id" in page.url
+    again = await visitor.open(page.url.removeprefix(visitor.url + "/"))
+    await expect(again.locator("tr[data-row]")).to_have_count(1)
+    await again.get_by_role("button", name="failed").click()
+    await expect(again.get_by_text("No task matches this filter.")).to_be_visible()
+
+
+async def test_a_filter_that_is_wrong_is_explained(visitor: Visitor) -> None:
+    visitor.tolerated = "status of 400"
+    page = await visitor.open("#/tasks?filter=stat=failed")
+    await expect(page.get_by_role("alert")).to_contain_text("state")
+
+
+async def test_a_task_shows_what_was_asked_and_what_came_of_it(visitor: Visitor, client: Client) -> None:
+    handle = await client.submit(app.echo, value={"deep": ["down", 7]})
+    await handle.result()
+    page = await visitor.open(f"#/tasks/{handle.id}")
+    await expect(page.locator("h1")).to_contain_text("succeeded")
+    await expect(page.locator("section", has_text="Value").locator("pre").last).to_contain_text('"down"')
+    await expect(page.locator(".timeline li").first).to_contain_text("n1")
+
+
+async def test_a_task_s_log_and_progress_are_live(visitor: Visitor, client: Client, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    handle = await client.submit(app.count_up, total=5, path=str(gate))
+    page = await visitor.open(f"#/tasks/{handle.id}")
+    await expect(page.get_by_role("log")).to_contain_text("step 5")
+    await expect(page.locator("main > .progress")).to_contain_text("100 %")
+    gate.write_text("go on")
+    await expect(page.locator("h1")).to_contain_text("succeeded")
+
+
+async def test_a_failed_task_shows_its_error_and_traceback_and_can_be_retried(visitor: Visitor, client: Client) -> None:
+    handle = await client.submit(app.fail, message="the disk is full")
+    page = await visitor.open(f"#/tasks/{handle.id}")
+    await expect(page.locator(".fault-box")).to_contain_text("the disk is full")
+    await expect(page.locator(".fault-box pre")).to_contain_text("Traceback")
+    await page.get_by_role("button", name="Retry").click()
+    await page.get_by_role("button", name="Retry task").click()
+    await expect(page.locator(".timeline li:not(.scale)")).to_have_count(2)
+
+
+async def test_errors_are_grouped_and_lead_to_their_tasks(visitor: Visitor, client: Client) -> None:
+    page = await visitor.open("#/errors")
+    for number in range(3):
+        await client.submit(app.fail, message=f"alike {number}")
+    group = row(page, "RuntimeError")
+    await expect(group).to_have_count(1)
+    await expect(group.locator("b")).to_have_text(re.compile("[3-9]"))
+    await group.locator("a.main").click()
+    await expect(row(page, "alike")).to_have_count(3)
+
+
+async def test_events_come_as_they_happen_and_can_be_frozen(visitor: Visitor, client: Client) -> None:
+    page = await visitor.open("#/events?name=echo")
+    handle = await client.submit(app.echo, value=1)
+    await handle.result()
+    await expect(page.locator(f'.events a[href="#/tasks/{handle.id}"]').first).to_be_visible()
+    await page.keyboard.press(" ")
+    other = await client.submit(app.echo, value=2)
+    await other.result()
+    await expect(page.get_by_role("button", name=re.compile(r"Go on \([1-9]"))).to_be_visible()
+    await expect(page.locator(f'.events a[href="#/tasks/{other.id}"]')).to_have_count(0)
+    await page.keyboard.press(" ")
+    await expect(page.locator(f'.events a[href="#/tasks/{other.id}"]').first).to_be_visible()
+
+
+async def test_a_node_shows_its_sessions_and_what_it_runs(visitor: Visitor, client: Client, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    handle = await client.submit(app.hold, path=str(gate))
+    page = await visitor.open("#/nodes/n1")
+    await expect(page.locator(".strip i.online").first).to_be_attached()
+    await expect(row(page, handle.id)).to_be_visible()
+    await expect(page.get_by_text("site=berlin")).to_be_visible()
+    gate.write_text("go on")
+
+
+# --- doing ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_node_is_drained_after_a_question(visitor: Visitor, fleet: Fleet) -> None:
+    node = fleet.add_node("to-be-drained")
+    page = await visitor.open("#/nodes")
+    await row(page, "to-be-drained").click()
+    await page.get_by_role("button", name="Drain").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Leave it").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.locator("h1")).to_contain_text("online")
+    await page.get_by_role("button", name="Drain").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Drain").click()
+    await expect(page.locator("h1")).to_contain_text("gone")
+    assert node.wait() == 0
+
+
+async def test_many_are_retried_after_their_number_was_told(visitor: Visitor, client: Client) -> None:
+    for _ in range(4):
+        await client.submit(app.fail.options(labels={"for": "bulk"}), message="in bulk")
+    page = await visitor.open("#/tasks?filter=label.for=bulk state=failed")
+    await expect(page.locator("tr[data-row]")).to_have_count(4)
+    await page.get_by_role("button", name="Retry all…").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Retry 4 tasks?")
+    await page.get_by_role("button", name="Retry 4 tasks").click()
+    await expect(page.get_by_role("status").get_by_text("4 tasks queued again.")).to_be_visible()
+    page = await visitor.open("#/tasks?filter=label.for=bulk attempt=2")
+    await expect(page.locator("tr[data-row]")).to_have_count(4)
+
+
+async def test_many_are_cancelled_and_none_if_one_thinks_again(
+    visitor: Visitor, client: Client, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        await client.submit(app.hold.options(labels={"for": "cancel"}), path=str(tmp_path / "never"))
+    page = await visitor.open("#/tasks?filter=label.for=cancel")
+    await expect(page.locator("tr[data-row]")).to_have_count(3)
+    await page.get_by_role("button", name="Cancel all…").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Cancel 3 tasks?")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.locator("tr[data-row]", has_text="cancelled")).to_have_count(0)
+    await page.get_by_role("button", name="Cancel all…").click()
+    await page.get_by_role("button", name="Cancel 3 tasks").click()
+    await expect(page.locator("tr[data-row]", has_text="cancelled")).to_have_count(3)
+
+
+# --- the keyboard, colours and sizes --------------------------------------------------------------------------------
+
+
+async def test_the_keyboard_leads_everywhere(visitor: Visitor, client: Client) -> None:
+    handle = await client.submit(app.noop.options(labels={"for": "keys"}))
+    await handle.result()
+    page = await visitor.open()
+    await expect(page.locator(".verdict")).to_be_visible()
+    for number, view in enumerate(VIEWS, 1):
+        await page.keyboard.press(str(number))
+        await expect(here(page)).to_have_text(re.compile(view, re.IGNORECASE))
+    await page.keyboard.press("3")
+    await expect(page.locator("tr[data-row]").first).to_be_visible()
+    await page.keyboard.press("j")
+    await expect(page.locator("tr[data-row]").first).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("main h1 .back")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("main h1")).to_have_text("Tasks")
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_contain_text("Keys")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_colours_follow_the_system_until_somebody_chooses(browser: Browser, fleet: Fleet, scheme: str) -> None:
+    async def is_dark(page: Page) -> bool:
+        ground = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(map(int, re.findall(r"\d+", ground)[:3])) < 300
+
+    async with visiting(browser, fleet.hub.url, color_scheme=scheme) as person:
+        page = await person.open()
+        await expect(page.locator(".verdict")).to_be_visible()
+        assert await is_dark(page) == (scheme == "dark")
+        await page.get_by_role("button", name=re.compile("colours")).click()
+        assert await is_dark(page) == (scheme != "dark")
+        await page.reload()
+        assert await is_dark(page) == (scheme != "dark")
+
+
+async def test_nothing_stands_out_on_a_telephone(browser: Browser, fleet: Fleet, client: Client) -> None:
+    failed = await client.submit(app.fail.options(labels={"long": "l" * 250}), message="w" * 300)
+    async with visiting(browser, fleet.hub.url, viewport={"width": 360, "height": 740}) as person:
+        page = await person.open(f"#/tasks/{failed.id}")
+        await expect(page.locator(".fault-box")).to_be_visible()
+        assert await has_no_overflow(page)
+        for view in (*VIEWS, "nodes/n1"):
+            await page.evaluate("view => (location.hash = `#/${view}`)", view)
+            await expect(page.locator("[aria-busy=true]")).to_have_count(0)
+            await expect(page.locator("main > *").first).to_be_visible()
+            assert await has_no_overflow(page), view
+
+
+# --- strangers' texts -----------------------------------------------------------------------------------------------
+
+
+async def test_no_text_of_a_task_is_taken_for_markup(visitor: Visitor, client: Client) -> None:
+    # A filter made of it is refused, and quoted.
+    visitor.tolerated = "status of 400"
+    failed = await client.submit(app.fail.options(labels={"a": HOSTILE}), message=HOSTILE)
+    worked = await client.submit(app.echo.options(labels={"a": HOSTILE}), value={HOSTILE: HOSTILE})
+    await worked.result()
+    page = await visitor.open(f"#/tasks/{failed.id}")
+    await expect(page.locator(".fault-box p")).to_contain_text("onerror")
+    for view in (f"tasks/{worked.id}", "tasks", "errors", "events", f"tasks?filter=error~{HOSTILE}", HOSTILE):
+        await page.evaluate("view => (location.hash = `#/${view}`)", view)
+        await expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        await expect(page.locator("main > *").first).to_be_visible()
+        assert await page.locator("img, main script").count() == 0
+        assert "broken in" not in await page.title()
