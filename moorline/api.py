@@ -11,10 +11,26 @@ import msgspec
 from moorline.answers import decoded
 from moorline.history_views import Attempt, AuditPage, ErrorGroup, History, NodeHistory
 from moorline.transport import Answer, Transport
-from moorline.views import Bulk, Explanation, NodeCell, NodePage, NodeView, Stats, TaskLogs, TaskPage, TaskView
+from moorline.views import (
+    Alerts,
+    Bulk,
+    ChannelTest,
+    Explanation,
+    NodeCell,
+    NodePage,
+    NodeView,
+    SilenceView,
+    Stats,
+    TaskLogs,
+    TaskPage,
+    TaskView,
+)
 
 # What an answer that the hub held back on purpose may take on top.
 _WAIT_MARGIN_S: Final = 15.0
+
+# The longest time limit of a channel, and the same margin.
+_TEST_TIMEOUT_S: Final = 315.0
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -41,6 +57,10 @@ class AcceptedBroadcast(msgspec.Struct, frozen=True):
 
 class _AcceptedBatch(msgspec.Struct, frozen=True):
     tasks: list[Accepted]
+
+
+class _Tests(msgspec.Struct, frozen=True):
+    channels: list[ChannelTest]
 
 
 class _Map(msgspec.Struct, frozen=True):
@@ -136,6 +156,25 @@ class Api:
     async def act_on_node(self, node_id: str, action: str) -> NodeView:
         """Do to a node what the route's last word says."""
         return decoded(await self._post(f"/v1/nodes/{quote(node_id, safe='')}/{action}"), NodeView)
+
+    async def alerts(self) -> Alerts:
+        """Give alerts, silences, rules and channels."""
+        return decoded(await self._get("/v1/alerts"), Alerts)
+
+    async def silence(self, request: Mapping[str, str | float | None]) -> SilenceView:
+        """Silence alerts."""
+        body = msgspec.json.encode(request)
+        answer = await self._transport.request("POST", "/v1/alerts/silences", body=body, timeout_s=self._timeout_s)
+        return decoded(answer, SilenceView)
+
+    async def end_silence(self, silence_id: str) -> SilenceView:
+        """End a silence."""
+        return decoded(await self._post(f"/v1/alerts/silences/{quote(silence_id, safe='')}/end"), SilenceView)
+
+    async def test_alerts(self) -> list[ChannelTest]:
+        """Try all channels; each may take as long as its receiver."""
+        answer = await self._transport.request("POST", "/v1/alerts/test", timeout_s=_TEST_TIMEOUT_S)
+        return decoded(answer, _Tests).channels
 
     async def stats(self) -> Stats:
         """Give the hub's counts."""

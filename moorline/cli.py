@@ -49,6 +49,7 @@ OWN: Final = (
     Subcommand("events", "Tasks", "moorline.commands:events", "Follow what happens, a line each."),
     Subcommand("errors", "Tasks", "moorline.commands:errors", "Show what goes wrong, errors that are alike as one."),
     Subcommand("top", "Operate", "dashboards.commands:top", "Watch the fleet: nodes, tasks, what is wrong and why."),
+    Subcommand("alert", "Operate", "moorline.alert_commands:alert", "List alerts, silence them, try the channels."),
     Subcommand("token", "Operate", "hub.commands:token", "Say who may talk to the hub."),
     Subcommand("audit", "Operate", "moorline.commands:audit", "Show who did what."),
     Subcommand("health", "Operate", "moorline.health:health", "Ask a hub or a node how it is; end with 0 or 1."),

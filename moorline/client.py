@@ -34,12 +34,15 @@ from moorline.task_ids import new_task_id
 from moorline.transport import Transport
 from moorline.views import (
     FINAL_STATES,
+    Alerts,
     Bulk,
+    ChannelTest,
     Event,
     Explanation,
     NodeCell,
     NodePage,
     NodeView,
+    SilenceView,
     Stats,
     TaskLogs,
     TaskPage,
@@ -464,6 +467,35 @@ class Client:
     async def disconnect(self, node_id: str) -> NodeView:
         """Close a node's connection; it comes back by itself. Raises NotFoundError or ConflictError."""
         return await self._api.act_on_node(node_id, "disconnect")
+
+    async def alerts(self) -> Alerts:
+        """Give what fires, what is pending, what is over; silences, rules, and how the channels are."""
+        return await self._api.alerts()
+
+    async def silence(
+        self, *, for_s: float, rule: str | None = None, subject: str | None = None, comment: str = ""
+    ) -> SilenceView:
+        """Tell nobody of some alerts for a time; what still fires then is told then.
+
+        Args:
+            for_s: how long, up to 31 days.
+            rule: of this rule; None: of any.
+            subject: about this node, task name, …; None: about anything.
+            comment: for people: why.
+
+        Raises:
+            InvalidTaskError: there is no such rule, or it is too long.
+        """
+        request = {"for_s": for_s, "rule": rule, "subject": subject, "comment": comment}
+        return await self._api.silence({key: value for key, value in request.items() if value is not None})
+
+    async def end_silence(self, silence_id: str) -> SilenceView:
+        """End a silence now. Raises NotFoundError."""
+        return await self._api.end_silence(silence_id)
+
+    async def test_alerts(self) -> Sequence[ChannelTest]:
+        """Send a test through each channel of the hub, and give what came of it."""
+        return await self._api.test_alerts()
 
     async def stats(self) -> Stats:
         """Give the hub's counts."""

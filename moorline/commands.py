@@ -6,7 +6,6 @@ runs, so that help and completion answer at once.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,9 +23,10 @@ from moorline.configuration import (
     settings_of,
     unknown_variables,
 )
+from moorline.conversing import as_json_option, converse
 from moorline.dev import dev
-from moorline.errors import MoorlineError, NotFoundError, ResultTimeoutError, TaskError
-from moorline.failures import CommandError, ExitCode, explain
+from moorline.errors import NotFoundError, ResultTimeoutError, TaskError
+from moorline.failures import CommandError, ExitCode
 from moorline.options import Options, Retry
 from moorline.parameters import DURATION, MOMENT, PAIR, PAST, parse_payload
 from moorline.presentation import (
@@ -65,41 +65,12 @@ __all__ = [
     "task",
 ]
 
-# A hub that starts again is back in two seconds; a person who has mistyped its address should not wait much longer.
-SUBMIT_WITHIN_S: Final = 5.0
-
 # A payload on stdin: the hub takes 256 KiB; what is much larger is not read to its end.
 STDIN_BYTES_MAX: Final = 16 * 1024 * 1024
 
 T = TypeVar("T")
 
 FILTER_HELP: Final = "Those that meet a filter: 'state=failed name~hash age>5m'."
-
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
-
-def _converse(settings: ClientSettings, talk: Callable[[Client], Awaitable[T]]) -> T:
-    """Talk to the hub; whatever goes wrong ends the command with its words and its status."""
-
-    async def conversation() -> T:
-        async with _client(settings) as client:
-            return await talk(client)
-
-    try:
-        return asyncio.run(conversation())
-    except MoorlineError as error:
-        raise explain(error, settings.url) from error
-
-
-def _client(settings: ClientSettings) -> Client:
-    from moorline.client import Client  # noqa: PLC0415  # a quarter of a second, for aiohttp
-
-    try:
-        return Client(settings.url, settings.token, ca=settings.ca, submit_timeout_s=SUBMIT_WITHIN_S)
-    except OSError as error:
-        message = f"--ca {settings.ca} holds no certificates: {error.strerror or error}"
-        raise CommandError(message, remedy="Give a file in PEM format.", exit_code=ExitCode.USAGE) from error
-
 
 # --- submit ----------------------------------------------------------------------------------------------------------
 
@@ -169,7 +140,7 @@ def submit(
         else:
             print_document(value)
 
-    _converse(settings, talk)
+    converse(settings, talk)
 
 
 def _payload(pairs: Sequence[str], document: str | None) -> dict[str, object]:
@@ -253,7 +224,7 @@ def task_list(settings: ClientSettings, *, limit: int, as_json: bool, **filters:
     """List tasks, newest first."""
     from moorline.rows import TASK_COLUMNS, task_row  # noqa: PLC0415  # see the module's docstring
 
-    tasks = _converse(settings, lambda client: _listed_tasks(client, limit, **filters))
+    tasks = converse(settings, lambda client: _listed_tasks(client, limit, **filters))
     if as_json:
         print_document({"tasks": [_without_contents(view) for view in tasks]})
         return
@@ -302,7 +273,7 @@ def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
     from moorline.history_rows import ATTEMPT_COLUMNS, attempt_row  # noqa: PLC0415
     from moorline.rows import task_fields  # noqa: PLC0415
 
-    view, attempts = _converse(settings, lambda client: _with_attempts(client, task_id))
+    view, attempts = converse(settings, lambda client: _with_attempts(client, task_id))
     if as_json:
         print_document(_document_with(view, attempts=attempts))
         return
@@ -349,7 +320,7 @@ def _change_command(action: Literal["cancel", "retry"], about: str) -> click.Com
         def talk(client: Client) -> Awaitable[list[TaskView]]:
             return _each({"cancel": client.cancel, "retry": client.retry}[action], task_ids)
 
-        _show_states(_converse(settings, talk), "tasks", as_json=as_json)
+        _show_states(converse(settings, talk), "tasks", as_json=as_json)
 
     return command
 
@@ -365,14 +336,14 @@ def _change_matching(
     from moorline.changing import change_all, done_words, ready_words  # noqa: PLC0415  # see the module's docstring
 
     if not is_sure:
-        found = _converse(settings, lambda client: client.bulk(action, filter_text, count_only=True))
+        found = converse(settings, lambda client: client.bulk(action, filter_text, count_only=True))
         ready = ready_words(action, found)
         if found.matched and not sys.stdin.isatty():
             message = f"{ready}; nothing was done, since nobody can be asked"
             raise CommandError(message, remedy="Add --yes if that is meant.", exit_code=ExitCode.USAGE)
         if found.matched and not click.confirm(f"{ready}. Go on?", err=True):
             raise CommandError("nothing was done")
-    done = _converse(settings, lambda client: change_all(client, action, filter_text))
+    done = converse(settings, lambda client: change_all(client, action, filter_text))
     if as_json:
         print_document({"matched": done.matched, "changed": done.changed})
     else:
@@ -403,7 +374,7 @@ def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> No
     """Say why a task is where it is: its place in the queue, and node by node who can run it."""
     from moorline.rows import REASON_COLUMNS, reason_rows  # noqa: PLC0415
 
-    explanation = _converse(settings, lambda client: client.explain(task_id))
+    explanation = converse(settings, lambda client: client.explain(task_id))
     if as_json:
         print_document(explanation)
         return
@@ -425,7 +396,7 @@ def task_logs(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
     """Print what the handlers of a task logged."""
     from moorline.rows import log_line  # noqa: PLC0415
 
-    logs = _converse(settings, lambda client: client.logs(task_id))
+    logs = converse(settings, lambda client: client.logs(task_id))
     if as_json:
         print_document(logs)
         return
@@ -452,7 +423,7 @@ def errors(settings: ClientSettings, *, limit: int, as_json: bool) -> None:
     """
     from moorline.history_rows import ERROR_COLUMNS, error_row  # noqa: PLC0415
 
-    groups = _converse(settings, lambda client: client.errors(limit=limit))
+    groups = converse(settings, lambda client: client.errors(limit=limit))
     if as_json:
         print_document({"groups": groups})
         return
@@ -474,7 +445,7 @@ def audit(settings: ClientSettings, *, limit: int, as_json: bool) -> None:
         async with aclosing(client.audit(limit=limit)) as lines:
             return [entry async for entry in lines]
 
-    entries = _converse(settings, talk)
+    entries = converse(settings, talk)
     if as_json:
         print_document({"entries": entries})
         return
@@ -516,7 +487,7 @@ def events(
                 else:
                     print_columns(event_cells(event))
 
-    _converse(settings, follow)
+    converse(settings, follow)
 
 
 # --- nodes: the group stands in the node's own package ----------------------------------------------------------------
@@ -535,7 +506,7 @@ def node_list(settings: ClientSettings, *, filter_text: str, sort: str, as_json:
     """List the nodes that the hub knows."""
     from moorline.rows import NODE_COLUMNS, node_row  # noqa: PLC0415
 
-    nodes = _converse(settings, lambda client: client.nodes(filter_text, sort=sort))
+    nodes = converse(settings, lambda client: client.nodes(filter_text, sort=sort))
     if as_json:
         print_document({"nodes": nodes})
         return
@@ -555,7 +526,7 @@ def node_get(settings: ClientSettings, *, node_id: str, as_json: bool) -> None:
     """Show one node."""
     from moorline.rows import node_fields  # noqa: PLC0415
 
-    view = _converse(settings, lambda client: client.node(node_id))
+    view = converse(settings, lambda client: client.node(node_id))
     if as_json:
         print_document(view)
     else:
@@ -579,7 +550,7 @@ def _node_command(verb: Literal["cordon", "uncordon", "drain", "disconnect"], ab
             }
             return _each(acts[verb], node_ids)
 
-        _show_states(_converse(settings, talk), "nodes", as_json=as_json)
+        _show_states(converse(settings, talk), "nodes", as_json=as_json)
 
     return command
 

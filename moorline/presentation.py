@@ -32,6 +32,7 @@ STYLES: Final[Mapping[str, str]] = {
     "online": "green", "draining": "yellow", "cordoned": "yellow", "unreachable": "red", "gone": "dim",
     "ok": "green", "warn": "yellow", "fail": "bold red", "skip": "dim",
     "flag": "cyan", "environment": "cyan", "file": "green", "default": "dim",
+    "firing": "bold red", "pending": "yellow", "resolved": "green",
     "can_run": "green", "running_here": "cyan", "busy": "yellow",
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 
 from moorline.presentation import Cell, Column, Styled, coloured
-from moorline.views import Event, Explanation, LogLine, NodeView, TaskView
+from moorline.views import AlertView, Event, Explanation, LogLine, NodeView, SilenceView, TaskView
 from moorline.words import ago, clock, duration, moment, pairs
 
 TASK_COLUMNS: Final = (
@@ -39,6 +39,25 @@ REASON_COLUMNS: Final = (
     Column(title="NODE", is_flexible=True),
     Column(title="REASON"),
     Column(title="DETAIL", is_flexible=True),
+)
+
+
+ALERT_COLUMNS: Final = (
+    Column(title="RULE"),
+    Column(title="STATE"),
+    Column(title="SEVERITY", rank=2),
+    Column(title="SINCE", rank=1, is_right=True),
+    Column(title="MESSAGE", is_flexible=True),
+    Column(title="SILENCED", rank=3),
+)
+
+SILENCE_COLUMNS: Final = (
+    Column(title="SILENCE"),
+    Column(title="RULE"),
+    Column(title="SUBJECT", is_flexible=True),
+    Column(title="ENDS", is_right=True),
+    Column(title="WHO", rank=2),
+    Column(title="COMMENT", rank=1, is_flexible=True),
 )
 
 
@@ -132,6 +151,20 @@ def node_state(node: NodeView) -> Cell:
     if node.cordoned and node.state != "gone":
         return Styled(f"{node.state}, cordoned", coloured("cordoned").style)
     return coloured(node.state)
+
+
+def alert_row(alert: AlertView, now_s: float) -> list[Cell]:
+    """Give the cells of `ALERT_COLUMNS`."""
+    silenced = "" if alert.silenced_until is None else f"ends in {ago(alert.silenced_until, now_s).lstrip('+')}"
+    at = alert.since_at if alert.resolved_at is None else alert.resolved_at
+    severity = Styled(alert.severity, "bold red" if alert.severity == "critical" else "yellow")
+    return [alert.rule, coloured(alert.state), severity, ago(at, now_s), alert.message, silenced]
+
+
+def silence_row(silence: SilenceView, now_s: float) -> list[Cell]:
+    """Give the cells of `SILENCE_COLUMNS`."""
+    ends = ago(silence.until_at, now_s)
+    return [silence.id, silence.rule or "all", silence.subject or "all", ends, silence.who, silence.comment]
 
 
 def reason_rows(explanation: Explanation) -> list[list[Cell]]:

@@ -25,7 +25,21 @@ from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, Nod
 from moorline.options import Options
 from moorline.task import Task
 from moorline.transport import Transport
-from moorline.views import Bulk, Event, Explanation, NodeCell, NodePage, NodeView, Stats, TaskLogs, TaskPage, TaskView
+from moorline.views import (
+    Alerts,
+    Bulk,
+    ChannelTest,
+    Event,
+    Explanation,
+    NodeCell,
+    NodePage,
+    NodeView,
+    SilenceView,
+    Stats,
+    TaskLogs,
+    TaskPage,
+    TaskView,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -332,6 +346,24 @@ class SyncClient:
     def disconnect(self, node_id: str) -> NodeView:
         """See `Client.disconnect`."""
         return self.call(partial(self._client.disconnect, node_id))
+
+    def alerts(self) -> Alerts:
+        """See `Client.alerts`."""
+        return self.call(self._client.alerts)
+
+    def silence(
+        self, *, for_s: float, rule: str | None = None, subject: str | None = None, comment: str = ""
+    ) -> SilenceView:
+        """See `Client.silence`."""
+        return self.call(partial(self._client.silence, for_s=for_s, rule=rule, subject=subject, comment=comment))
+
+    def end_silence(self, silence_id: str) -> SilenceView:
+        """See `Client.end_silence`."""
+        return self.call(partial(self._client.end_silence, silence_id))
+
+    def test_alerts(self) -> Sequence[ChannelTest]:
+        """See `Client.test_alerts`."""
+        return self.call(self._client.test_alerts)
 
     def stats(self) -> Stats:
         """See `Client.stats`."""

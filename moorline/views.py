@@ -220,6 +220,77 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     alerts: AlertCounts = AlertCounts()
 
 
+class AlertView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a rule of the hub found. ``state`` is ``pending``, ``firing`` or ``resolved``; ``subject`` says
+    about whom, empty for the hub or the fleet as a whole; ``silenced_until``: nobody is told before.
+    """
+
+    id: str
+    rule: str
+    severity: str
+    subject: str = ""
+    state: str
+    message: str = ""
+    value: float | None = None
+    since_at: float
+    fired_at: float | None = None
+    resolved_at: float | None = None
+    silenced_until: float | None = None
+
+
+class SilenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts that nobody is told of until a time. ``rule`` and ``subject`` are empty where they mean any."""
+
+    id: str
+    rule: str = ""
+    subject: str = ""
+    made_at: float = 0.0
+    until_at: float
+    comment: str = ""
+    who: str = ""
+
+
+class AlertRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule. ``channels`` None: all. ``settings`` are those of its kind, see `docs/reference/alerts.md`."""
+
+    name: str
+    kind: str
+    severity: str
+    for_s: float = 0.0
+    filter: str = ""
+    channels: list[str] | None = None
+    quiet: list[str] = []
+    settings: dict[str, Any] = {}
+
+
+class AlertChannel(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to people: how many messages wait, how many tries in a row were in vain, and what the last one met."""
+
+    name: str
+    kind: str
+    severity: str = "warning"
+    waiting: int = 0
+    failures: int = 0
+    failure: str = ""
+
+
+class Alerts(msgspec.Struct, frozen=True, kw_only=True):
+    """Alerts: those that fire, then pending ones, then those that are over; silences, rules and channels."""
+
+    alerts: list[AlertView] = []
+    silences: list[SilenceView] = []
+    rules: list[AlertRule] = []
+    channels: list[AlertChannel] = []
+
+
+class ChannelTest(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a test through one channel."""
+
+    channel: str
+    ok: bool
+    detail: str = ""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened. Fields that do not apply are empty.
 

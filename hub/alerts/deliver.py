@@ -18,7 +18,7 @@ from typing import Final
 from msgspec import Struct
 
 from hub.alerts import delivering
-from hub.alerts.messages import HubName, test_message
+from hub.alerts.messages import HubName, trial_message
 from hub.alerts.senders import Sender, Sent
 from hub.store.alerts import OutboundMessage
 from hub.store.contract import Now
@@ -92,7 +92,7 @@ class Courier:
         names = list(self._senders)
         tests = [
             self._senders[name].send(
-                test_message(self._hub, name, f"test-{secrets.token_hex(8)}", self._clock().wall_s)
+                trial_message(self._hub, name, f"test-{secrets.token_hex(8)}", self._clock().wall_s)
             )
             for name in names
         ]

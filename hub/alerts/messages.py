@@ -90,7 +90,7 @@ def told(row: AlertRow) -> ToldAlert:
     )
 
 
-def test_message(hub: HubName, channel: str, message_id: str, wall_s: float) -> OutboundMessage:
+def trial_message(hub: HubName, channel: str, message_id: str, wall_s: float) -> OutboundMessage:
     """Make a message that only shows that the channel works."""
     alert = ToldAlert(
         id=message_id,

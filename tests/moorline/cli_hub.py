@@ -40,6 +40,7 @@ class CliHub:
         events: what a new event stream begins with.
         attempts: of every task; None: a hub from before they were kept.
         groups, lines: errors that are alike, and the audit log.
+        alerts: what `GET /v1/alerts` gives; `silences`: what was asked for; `tested`: what a test gives.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,9 @@ class CliHub:
         self.nodes: dict[str, dict[str, Any]] = {}
         self.changes: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
+        self.alerts: dict[str, list[dict[str, Any]]] = {"alerts": [], "silences": [], "rules": [], "channels": []}
+        self.silences: list[dict[str, Any]] = []
+        self.tested: list[dict[str, Any]] = []
         self.last_event_ids: list[str | None] = []
         self.logs: dict[str, Any] = {"lines": [], "dropped": 0}
         self.explanation: dict[str, Any] = {}
@@ -96,6 +100,10 @@ class CliHub:
                 web.get("/v1/nodes", self._nodes),
                 web.get("/v1/nodes/{id}", self._node),
                 web.post("/v1/nodes/{id}/{act}", self._act_on_node),
+                web.get("/v1/alerts", self._alerts),
+                web.post("/v1/alerts/silences", self._silence),
+                web.post("/v1/alerts/silences/{id}/end", self._end_silence),
+                web.post("/v1/alerts/test", self._test_alerts),
                 web.get("/v1/stats", self._stats),
                 web.get("/v1/events", self._events),
             ]
@@ -121,6 +129,21 @@ class CliHub:
             return refusal(401, "unauthorized", "there is no token")
         response: web.StreamResponse = await handler(request)
         return response
+
+    async def _alerts(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.alerts)
+
+    async def _silence(self, request: web.Request) -> web.Response:
+        self.silences.append(json.loads(await request.read()))
+        return web.json_response({"id": "silence-1", "until_at": 1700000000.0}, status=201)
+
+    async def _end_silence(self, request: web.Request) -> web.Response:
+        if request.match_info["id"] != "silence-1":
+            return refusal(404, "not_found", "there is no silence", "GET /v1/alerts lists those that are not over")
+        return web.json_response({"id": "silence-1", "until_at": 1700000000.0})
+
+    async def _test_alerts(self, _request: web.Request) -> web.Response:
+        return web.json_response({"channels": self.tested})
 
     async def _submit(self, request: web.Request) -> web.Response:
         task = json.loads(await request.read())

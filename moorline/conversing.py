@@ -1,0 +1,46 @@
+"""One conversation of a command with its hub. The client is imported when it begins, so that help answers at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from moorline.configuration import ClientSettings
+from moorline.errors import MoorlineError
+from moorline.failures import CommandError, ExitCode, explain
+
+if TYPE_CHECKING:
+    from moorline.client import Client
+
+# A hub that starts again is back in two seconds; a person who has mistyped its address should not wait much longer.
+SUBMIT_WITHIN_S: Final = 5.0
+
+T = TypeVar("T")
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def converse(settings: ClientSettings, talk: Callable[[Client], Awaitable[T]]) -> T:
+    """Talk to the hub; whatever goes wrong ends the command with its words and its status."""
+
+    async def conversation() -> T:
+        async with _client(settings) as client:
+            return await talk(client)
+
+    try:
+        return asyncio.run(conversation())
+    except MoorlineError as error:
+        raise explain(error, settings.url) from error
+
+
+def _client(settings: ClientSettings) -> Client:
+    from moorline.client import Client  # noqa: PLC0415  # a quarter of a second, for aiohttp
+
+    try:
+        return Client(settings.url, settings.token, ca=settings.ca, submit_timeout_s=SUBMIT_WITHIN_S)
+    except OSError as error:
+        message = f"--ca {settings.ca} holds no certificates: {error.strerror or error}"
+        raise CommandError(message, remedy="Give a file in PEM format.", exit_code=ExitCode.USAGE) from error
