@@ -124,6 +124,11 @@ _tells = partial(click.option, cls=SectionOption, section="What it says")
     default="auto",
     help="auto: for people on a terminal, JSON elsewhere.",
 )
+@_tells(
+    "--dashboard/--no-dashboard",
+    default=True,
+    help="On a terminal, show the fleet instead of the log, which then goes to hub.log in the state folder.",
+)
 def hub(**options: Any) -> None:
     """Run a hub: it holds the nodes' sessions, keeps the tasks, and decides.
 

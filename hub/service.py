@@ -46,6 +46,7 @@ from hub.meter import Meter
 from hub.metrics.gathering import gather
 from hub.metrics.instruments import Instruments
 from hub.metrics.reading import Reading
+from hub.own_terminal import OwnTerminal, address, is_here
 from hub.pulse import Pulse
 from hub.sampler import SampleTimer
 from hub.samples import Sample
@@ -394,6 +395,13 @@ class HubService:
                 )
                 self.events.end_streams(ended)
 
+    def lend_token(self) -> str:
+        """Give a secret that is an administrator's for as long as this process lives, and is kept nowhere.
+
+        For whoever sits at the hub's own terminal: they could make themselves a token there anyway.
+        """
+        return self._tokens.lend("the hub's own terminal", self._clock().wall_s)
+
     def _check_node_token(self, secret: str) -> NodeGrant | None:
         grant: Grant | None = self._tokens.check(secret, self._clock().wall_s)
         if grant is not None and grant.role != "node":
@@ -640,6 +648,7 @@ async def serve(settings: HubSettings) -> int:
     """
     service = HubService(settings)
     supervision = Supervision(manager_of_this_process(), service.health)
+    picture = _picture(settings)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -649,12 +658,25 @@ async def serve(settings: HubSettings) -> int:
         _calm_collector()
         announce(logger, _ready_line(service))
         supervision.start()
+        if picture is not None:
+            await picture.start(address(settings.http_host, service.http_port), service.lend_token())
         await ended.wait()
         supervision.stopping()
     finally:
         await service.stop()
         supervision.stop()
+        if picture is not None:
+            await picture.stop()
     return 0
+
+
+def _picture(settings: HubSettings) -> OwnTerminal | None:
+    """Give what shows the fleet on this terminal; None where nobody would see it.
+
+    With TLS the hub answers to the name in its certificate, and not to the loopback address that the picture would use.
+    """
+    is_shown = settings.dashboard and settings.tls_cert is None and is_here()
+    return OwnTerminal(settings.state) if is_shown else None
 
 
 def _ready_line(service: HubService) -> str:

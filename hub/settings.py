@@ -49,6 +49,7 @@ class HubSettings(Struct, frozen=True, kw_only=True):
     strict_names: bool = False
     log_format: LogFormat = "auto"
     alerts: Path | None = None
+    dashboard: bool = True
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):

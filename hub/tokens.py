@@ -184,18 +184,29 @@ class TokenBook:
         self._by_digest: dict[bytes, TokenRow] = {}
         self._by_id: dict[str, TokenRow] = {}
         self._valid: frozenset[str] = frozenset()
+        self._lent: list[TokenRow] = []
 
     @property
     def has_tokens(self) -> bool:
-        """Whether any token was ever made. Revoking the last one locks everybody out; it does not open the door."""
-        return bool(self._by_digest)
+        """Whether any token was ever made. Revoking the last one locks everybody out; it does not open the door. What
+        is only lent closes no door either.
+        """
+        return len(self._by_digest) > len(self._lent)
+
+    def lend(self, name: str, now_wall_s: float) -> str:
+        """Make an administrator's token that is known to this book alone, and ends with it; give its secret."""
+        row, secret = _new_token(name, "admin", None, None, now_wall_s)
+        self._lent.append(row)
+        self._by_digest[row.digest] = self._by_id[row.token_id] = row
+        self._valid |= {row.token_id}
+        return secret
 
     def replace(self, rows: Iterable[TokenRow], now_wall_s: float = 0.0) -> frozenset[str]:
         """Take the rows as they are now; give the ids of tokens that were good before and are not any more.
 
         Whatever was opened with one of those is to be closed.
         """
-        self._by_digest = {row.digest: row for row in rows}
+        self._by_digest = {row.digest: row for row in [*rows, *self._lent]}
         self._by_id = {row.token_id: row for row in self._by_digest.values()}
         before = self._valid
         self._valid = frozenset(row.token_id for row in self._by_digest.values() if _is_valid(row, now_wall_s))

@@ -102,6 +102,9 @@ async def _show(settings: ClientSettings, wish: Wish) -> ExitCode:
 
 
 async def _watch(client: Client, url: str, wish: Wish, *, is_ascii: bool) -> ExitCode:
+    if wish.hub_process is not None:
+        # Ctrl-C is meant for the hub, which then ends this, too.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     terminal = Terminal(sys.stdin.fileno(), sys.stdout.fileno())
     source = Source(client, url)
     top = Top(
@@ -110,7 +113,7 @@ async def _watch(client: Client, url: str, wish: Wish, *, is_ascii: bool) -> Exi
         source=source,
         actor=Actor(client, source),
         state=wish.state,
-        is_parent_there=lambda: wish.hub_process is None or os.getppid() == wish.hub_process,
+        parent=wish.hub_process,
     )
     await top.run()
     return ExitCode.INTERRUPTED if top.signal_number == signal.SIGINT else ExitCode.OK

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from dashboards.terminal.acting import Actor
@@ -41,7 +41,7 @@ class Top:
         source: what is heard of the hub.
         actor: what does what is confirmed.
         state: what is looked at in the beginning.
-        is_parent_there: asked now and then; once it says no, the picture ends.
+        parent: the process beside which this is shown; once it is gone, the picture ends.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Top:
         source: Source,
         actor: Actor,
         state: State,
-        is_parent_there: Callable[[], bool] = lambda: True,
+        parent: int | None = None,
     ) -> None:
         self._terminal = terminal
         self._screen = screen
         self._source = source
         self._actor = actor
         self._state = state
-        self._is_parent_there = is_parent_there
+        self._parent = parent
         self._decoder = KeyDecoder()
         self._escape: asyncio.TimerHandle | None = None
         self._dirty = source.changed
@@ -71,7 +71,7 @@ class Top:
 
     async def run(self) -> None:
         """Show the hub until somebody leaves. The terminal is given back whatever happens."""
-        with self._terminal, self._signals():
+        with self._terminal, self._signals(), self._parent_watched():
             loop = asyncio.get_running_loop()
             loop.add_reader(self._terminal.keys, self._readable)
             try:
@@ -95,7 +95,7 @@ class Top:
         while True:
             self._dirty.clear()
             self._is_pressed = False
-            if not self._is_parent_there():
+            if self._parent is not None and os.getppid() != self._parent:
                 self._end.set()
             self._draw()
             with contextlib.suppress(TimeoutError):
@@ -171,10 +171,7 @@ class Top:
         loop = asyncio.get_running_loop()
         for number in ENDING:
             loop.add_signal_handler(number, self._ended, number)
-        if self._state.is_beside_hub:
-            # Ctrl-C is meant for the hub, which then ends this, too.
-            loop.add_signal_handler(signal.SIGINT, lambda: None)
-        else:
+        if not self._state.is_beside_hub:
             loop.add_signal_handler(signal.SIGINT, self._ended, signal.SIGINT)
         loop.add_signal_handler(signal.SIGWINCH, self._resized)
         loop.add_signal_handler(signal.SIGTSTP, self._suspend)
@@ -184,6 +181,26 @@ class Top:
         finally:
             for number in (*ENDING, signal.SIGINT, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT):
                 loop.remove_signal_handler(number)
+
+    @contextlib.contextmanager
+    def _parent_watched(self) -> Iterator[None]:
+        """End at once when the parent has: its shell writes to the terminal again. Elsewhere than on Linux it takes a
+        second, see `_draw_for_ever`.
+        """
+        try:
+            if self._parent is None or not hasattr(os, "pidfd_open"):
+                raise OSError
+            descriptor = os.pidfd_open(self._parent)
+        except OSError:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_reader(descriptor, self._end.set)
+        try:
+            yield
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
 
     def _ended(self, number: int) -> None:
         self.signal_number = number

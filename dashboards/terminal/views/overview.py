@@ -97,7 +97,7 @@ def _counts(snapshot: Snapshot, width: int, height: int) -> list[Text]:
     free = sum(node.slots - node.slots_in_use for node in snapshot.map if node.state == "online" and not node.cordoned)
     slots = sum(node.slots for node in snapshot.map if node.state == "online")
     if slots:
-        more = line((f"  {free:,}", STRONG), (f" of {slots:,} slots free", DIM))
+        more = line((f"   {free:,}", STRONG), (f" of {slots:,} slots free", DIM))
         if second.cell_len + more.cell_len <= width:
             second.append_text(more)
     if first.cell_len + second.cell_len + 4 <= width:
@@ -116,10 +116,10 @@ def line_of(first: Text, second: Text) -> Text:
 def _entries(title: str, entries: Sequence[Entry], width: int) -> Text:
     """Put counts on a line, as many as fit."""
     made = line((f"{title} ", DIM))
-    for look, many in entries:
-        number = f"{look.glyph} {many:,}"
-        word = f" {look.word}  "
-        if made.cell_len + width_of(number + word) - 2 > width:
+    for place, (look, many) in enumerate(entries):
+        number = f"{'  ' if place else ''}{look.glyph} {many:,}"
+        word = f" {look.word}"
+        if made.cell_len + width_of(number + word) > width:
             break
         made.append(number, look.style or None)
         made.append(word, DIM)
