@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -148,8 +149,17 @@ class HttpTransport:
         return self._base.with_path(self._base.raw_path.rstrip("/") + path, encoded=True)
 
     def _unavailable(self, error: Exception) -> HubUnavailableError:
-        reason = str(error) or type(error).__name__
+        reason = _reason(error)
         return HubUnavailableError(f"{self._base} cannot be reached: {reason}")
+
+
+def _reason(error: Exception) -> str:
+    """Say why there was no answer; of a refusal by the system in its own words, which aiohttp's bury."""
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorDNSError):
+        number = error.os_error.errno
+        if number is not None and not isinstance(error, aiohttp.ClientSSLError) and number > 0:
+            return os.strerror(number)
+    return str(error) or type(error).__name__
 
 
 def _checked_url(url: str) -> URL:

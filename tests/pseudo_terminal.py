@@ -70,8 +70,10 @@ class PseudoTerminal:
             with contextlib.suppress(OSError):
                 piece = os.read(self._master, READ_BYTES)
                 self.written += piece
-                # pyte takes the mark of synchronized output for text.
-                self._stream.feed(piece.replace(b"\x1b[?2026h", b"").replace(b"\x1b[?2026l", b""))
+                # pyte knows no second screen: going there and coming back only clears it.
+                for mark in (b"\x1b[?1049h", b"\x1b[?1049l"):
+                    piece = piece.replace(mark, b"\x1b[2J\x1b[H")
+                self._stream.feed(piece)
 
     def wait_for(self, *texts: str, without: str = "\0") -> str:
         """Wait until all of these are to be seen, and the other is not."""
@@ -91,15 +93,6 @@ class PseudoTerminal:
         while select.select([self._master], [], [], 0)[0]:
             self.read()
         return self.process.returncode
-
-    def wait_until_stopped(self) -> None:
-        """Wait until the program has been stopped, as Ctrl-Z does."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        stat = Path(f"/proc/{self.process.pid}/stat")
-        while stat.read_text().rpartition(")")[2].split()[0] != "T":
-            assert time.monotonic() < deadline_s, "it is not stopped"
-            self.read()
-        self.read(0)
 
     def close(self) -> None:
         if self.process.poll() is None:

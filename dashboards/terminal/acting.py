@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Literal
 
 from dashboards.terminal.source import Source
-from dashboards.terminal.state import Act, Intent, State, noted
+from dashboards.terminal.state import Act, ActOnAll, Count, Intent, State, counted, noted
 from moorline.client import Client
 from moorline.errors import HubError
 
@@ -60,6 +60,11 @@ class Actor:
             case Act(action, ids):
                 for each in ids:
                     self._tell(await self._act(action, each))
+            case Count(question) if question.action != "drain":
+                found = await self._client.bulk(question.action, question.filter, count_only=True)
+                self._change(lambda state: counted(state, question, found.matched))
+            case ActOnAll(action, filter_text) if action != "drain":
+                await self._act_on_all(action, filter_text)
 
     async def _act(self, action: str, subject: str) -> str:
         verbs: dict[str, Callable[[str], Awaitable[object]]] = {
@@ -70,6 +75,20 @@ class Actor:
         await verbs[action](subject)
         return f"✓ {subject} {_DONE[action]}"
 
+    async def _act_on_all(self, action: Literal["cancel", "retry"], filter_text: str) -> None:
+        """Act on all that match, as many at once as the hub takes."""
+        changed, cursor = 0, None
+        while True:
+            done = await self._client.bulk(action, filter_text, cursor=cursor)
+            changed += done.changed
+            self._tell(f"✓ {changed:,} {'task' if changed == 1 else 'tasks'} {_DONE[action]}")
+            cursor = done.cursor
+            if not done.more or cursor is None:
+                return
+
     def _tell(self, text: str) -> None:
-        self._news.append(lambda state: noted(state, text))
+        self._change(lambda state: noted(state, text))
+
+    def _change(self, change: Callable[[State], State]) -> None:
+        self._news.append(change)
         self._source.changed.set()

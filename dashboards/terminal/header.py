@@ -46,7 +46,9 @@ def _title(snapshot: Snapshot, width: int) -> Text:
     name: list[tuple[str, str]] = [("moorline", STRONG)]
     if stats is None:
         return spread(line(*name, (f"  {clean(snapshot.url)}", DIM)), line(), width)
-    up_s = None if stats.hub.started_at is None else max(0.0, snapshot.now_at - stats.hub.started_at)
+    # Of a hub that is away nobody knows more than how long it had been up when it was last heard of.
+    heard_at = snapshot.now_at if snapshot.is_live or snapshot.heard_at is None else snapshot.heard_at
+    up_s = None if stats.hub.started_at is None else max(0.0, heard_at - stats.hub.started_at)
     # The most telling first; what does not fit beside the age is left out.
     more = [
         (f"  {_hub_name(stats.hub.id)}", ""),
@@ -87,12 +89,17 @@ def verdict(snapshot: Snapshot) -> tuple[Look, str]:
             return Look("✗", "REFUSED", ALARM), clean(link.reason)
         case "away":
             look = Look("▲", "HUB AWAY", ALARM)
-            return look, f"for {lasts}: {clean(link.reason)}. Trying again; it comes back by itself."
+            return look, f"for {lasts}: {_reason(snapshot)}. It is tried again every second."
         case "connecting" if stats is None:
             return Look("◌", "CONNECTING", DIM), f"to {clean(snapshot.url)}"
     if stats is None:
         return Look("◌", "WAITING", DIM), "for what the hub says"
     return level_look(stats.verdict.level), ", ".join(clean(reason) for reason in stats.verdict.reasons)
+
+
+def _reason(snapshot: Snapshot) -> str:
+    """Give why the hub is away, without its address, which stands above."""
+    return clean(snapshot.link.reason).removeprefix(f"{clean(snapshot.url)} cannot be reached: ").rstrip(".")
 
 
 def header_height(snapshot: Snapshot, width: int, height: int) -> int:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from dashboards.terminal.snapshot import Attempt, Listing, MapNode
-from dashboards.terminal.state import TASK_SORTS
+from dashboards.terminal.snapshot import Attempt, Detail, Listing, MapNode
+from dashboards.terminal.state import NODE_SORTS, TASK_SORTS
 from moorline.client import Client
+from moorline.errors import NotFoundError
 from moorline.views import NodeView, TaskView
 
-# More rows of a list than this are not read: a filter finds what is behind them.
+# More rows of a list than this are not read: a filter finds what is behind them. The hub gives no more in one page.
 ROWS_MAX: Final = 1_000
+# What is behind so many characters of a payload or value belongs into `moorline task get`.
+DOCUMENT_CHARACTERS_MAX: Final = 32_768
 # Rows are read in such steps, so that scrolling by one row does not change what is asked for.
-ROWS_STEP: Final = 100
+ROWS_STEP: Final = 50
 
 
 def rounded(rows: int) -> int:
@@ -23,25 +27,28 @@ def rounded(rows: int) -> int:
 
 async def read_nodes(client: Client, filter_text: str, sort: int, rows: int) -> Listing[NodeView]:
     """Read nodes, as many as are needed."""
-    del filter_text, sort
-    nodes = await client.nodes()
-    count = rounded(rows)
-    return Listing(rows=tuple(nodes[:count]), total=len(nodes), is_more=len(nodes) > count, is_read=True)
+    page = await client.node_page(filter_text, sort=NODE_SORTS[sort][0], limit=rounded(rows))
+    return Listing(
+        rows=tuple(page.nodes), total=page.total, is_more=page.cursor is not None, filter=filter_text, is_read=True
+    )
 
 
 async def read_map(client: Client) -> tuple[MapNode, ...]:
     """Read the whole fleet, a few numbers for each node."""
     return tuple(
-        MapNode(node.id, node.state, node.slots, node.slots_in_use or 0, node.cordoned) for node in await client.nodes()
+        MapNode(cell.id, cell.state, cell.slots, cell.slots_in_use, cell.cordoned) for cell in await client.slot_map()
     )
 
 
 async def read_tasks(client: Client, filter_text: str, sort: int, rows: int) -> Listing[TaskView]:
     """Read the newest tasks that match, as many as are needed, and put them in order."""
-    del filter_text
-    count = rounded(rows)
-    tasks = [task async for task in client.list(limit=count)]
-    return Listing(rows=sorted_tasks(tasks, TASK_SORTS[sort][0]), is_more=len(tasks) == count, is_read=True)
+    page = await client.task_page(filter_text, limit=rounded(rows))
+    return Listing(
+        rows=sorted_tasks(page.tasks, TASK_SORTS[sort][0]),
+        is_more=page.cursor is not None,
+        filter=filter_text,
+        is_read=True,
+    )
 
 
 def sorted_tasks(tasks: list[TaskView], order: str) -> tuple[TaskView, ...]:
@@ -63,6 +70,33 @@ _STATE_ORDER: Final = {
         ("lost", "failed", "running", "queued", "scheduled", "expired", "cancelled", "succeeded")
     )
 }
+
+
+async def read_detail(client: Client, task_id: str) -> Detail:
+    """Read all about one task."""
+    try:
+        task = await client.get(task_id)
+        logs = await client.logs(task_id)
+        explanation = None if task.is_final else await client.explain(task_id)
+    except NotFoundError as error:
+        return Detail(task_id=task_id, problem=str(error))
+    return Detail(
+        task_id=task_id,
+        task=task,
+        attempts=attempts_of(task),
+        logs=logs,
+        explanation=explanation,
+        payload=document(task.payload),
+        value=document(task.value) if task.state == "succeeded" else "",
+    )
+
+
+def document(value: object) -> str:
+    """Give a JSON value as text, cut where nobody reads on."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    if len(text) <= DOCUMENT_CHARACTERS_MAX:
+        return text
+    return f"{text[:DOCUMENT_CHARACTERS_MAX]}\n… {len(text) - DOCUMENT_CHARACTERS_MAX:,} more characters"
 
 
 def attempts_of(task: TaskView) -> tuple[Attempt, ...]:

@@ -94,13 +94,15 @@ class Listing(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """All about one task. What was not read yet is None."""
+    """All about one task; what was not read yet is None. ``payload`` and ``value`` are texts, cut if long."""
 
     task_id: str
     task: TaskView | None = None
     attempts: tuple[Attempt, ...] = ()
     logs: TaskLogs | None = None
     explanation: Explanation | None = None
+    payload: str = ""
+    value: str = ""
     problem: str = ""
 
 

@@ -18,10 +18,10 @@ from typing import Any, Final
 import msgspec
 
 from dashboards.terminal import reading
-from dashboards.terminal.snapshot import Detail, Link, Listing, Snapshot
+from dashboards.terminal.snapshot import Link, Listing, Snapshot
 from dashboards.terminal.state import View
 from moorline.client import Client
-from moorline.errors import ForbiddenError, HubError, HubUnavailableError, NotFoundError, UnauthorizedError
+from moorline.errors import ForbiddenError, HubError, HubUnavailableError, UnauthorizedError
 from moorline.views import Event, LogLine, Progress, TaskLogs
 
 # The hub speaks every second where it can be heard. If it has not for so long, it is asked.
@@ -260,20 +260,7 @@ class Source:
 
     async def _read_detail(self) -> None:
         task_id = self._look.task_id
-        try:
-            task = await self._client.get(task_id)
-            logs = await self._client.logs(task_id)
-            explanation = None if task.is_final else await self._client.explain(task_id)
-        except NotFoundError as error:
-            detail = Detail(task_id=task_id, problem=str(error))
-        else:
-            detail = Detail(
-                task_id=task_id,
-                task=task,
-                logs=logs,
-                explanation=explanation,
-                attempts=reading.attempts_of(task),
-            )
+        detail = await reading.read_detail(self._client, task_id)
         if task_id == self._look.task_id:
             self._hear(detail=detail)
 

@@ -26,13 +26,14 @@ LISTS: Final = frozenset({View.NODES, View.TASKS, View.EVENTS})
 
 # How the hub can sort nodes, and in which words.
 NODE_SORTS: Final[tuple[tuple[str, str], ...]] = (
-    ("id", "id"),
-    ("state", "state"),
+    ("id", "by id"),
+    ("state", "worst state first"),
     ("-used", "busiest first"),
-    ("seen", "silent longest first"),
+    ("-seen", "silent longest first"),
     ("-rtt", "slowest link first"),
     ("-outbox", "fullest outbox first"),
     ("-connects", "most connects first"),
+    ("-failed", "most failures first"),
 )
 # The hub gives tasks by age. What is read of them can be put in another order here, and the picture says so.
 TASK_SORTS: Final[tuple[tuple[str, str], ...]] = (

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from hub.own_terminal import address
-from tests.end_to_end.processes import free_port, until
+from tests.end_to_end.processes import NodeProcess, free_port, until
 from tests.pseudo_terminal import PseudoTerminal, on_terminal
 
 # Without MOORLINE_… of whoever runs the tests.
@@ -102,16 +101,19 @@ def test_without_it_the_log_goes_to_the_terminal(tmp_path: Path, arguments: tupl
 
 
 def test_what_is_logged_meanwhile_is_kept_aside_and_shown_in_the_end(tmp_path: Path) -> None:
-    environment = {**PLAIN, "MOORLINE_LOG_LEVEL": "DEBUG"}
     command = hub_in(tmp_path)
-    with on_terminal(*command, environment=environment) as terminal:
+    with on_terminal(*command, environment=PLAIN) as terminal:
         terminal.wait_for("1 Overview", "OK")
-        with socket.create_connection(("127.0.0.1", int(command[command.index("--node-port") + 1]))) as stranger:
-            stranger.sendall(b"nonsense\r\n\r\n")
-        until(lambda: (tmp_path / "hub.log").stat().st_size, "a line of the log")
-        assert "DEBUG" not in terminal.text
+        port = command[command.index("--node-port") + 1]
+        node = NodeProcess(f"ws://127.0.0.1:{port}", tmp_path / "n", tmp_path / "truth", "the-node")
+        node.start()
+        try:
+            terminal.wait_for("1 online")
+        finally:
+            node.kill()
+        until(lambda: "the-node" in (tmp_path / "hub.log").read_text(), "a line of the log")
         terminal.press("q")
-        terminal.wait_for("Logged meanwhile, in")
+        terminal.wait_for("Logged meanwhile, in", "the-node")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import orjson
 from rich.text import Text
 
 from dashboards.terminal.looks import BUSY, DIM, PLAIN, STRONG, WARN, WELL, task_look
@@ -73,9 +72,8 @@ def _all(snapshot: Snapshot, detail: Detail, task: TaskView, width: int) -> Iter
         yield from (line((cut(part, width), DIM)) for part in clean_lines(task.error.traceback)[-DOCUMENT_LINES_MAX:])
     if detail.logs is not None and (detail.logs.lines or detail.logs.dropped):
         yield from _log(detail.logs.lines, detail.logs.dropped, width)
-    yield from _document("payload", task.payload, width)
-    if task.state == "succeeded":
-        yield from _document("value", task.value, width)
+    yield from _document("payload", detail.payload, width)
+    yield from _document("value", detail.value, width)
 
 
 def _title(text: str) -> Text:
@@ -162,13 +160,13 @@ def _log(lines: Sequence[LogLine], dropped: int, width: int) -> Iterator[Text]:
                 before = " " * len(head)
 
 
-def _document(title: str, value: object, width: int) -> Iterator[Text]:
-    if value is None:
+def _document(title: str, text: str, width: int) -> Iterator[Text]:
+    if not text:
         return
     yield line()
     yield _title(title)
-    lines = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode().splitlines()
-    for text in lines[:DOCUMENT_LINES_MAX]:
-        yield from (line(part) for part in wrapped(clean(text), width, 4))
+    lines = clean_lines(text)
+    for each in lines[:DOCUMENT_LINES_MAX]:
+        yield from (line(part) for part in wrapped(each, width, 4))
     if len(lines) > DOCUMENT_LINES_MAX:
         yield line((f"… {len(lines) - DOCUMENT_LINES_MAX:,} more lines", DIM))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from dashboards.terminal.reading import document
 from dashboards.terminal.snapshot import (
     Alert,
     Attempt,
@@ -154,6 +155,7 @@ def map_of(nodes: tuple[NodeView, ...]) -> tuple[MapNode, ...]:
 
 DETAIL = Detail(
     task_id=task(4).id,
+    payload=document(task(4).payload),
     task=task(4),
     attempts=(
         Attempt(1, "edge-001", NOW - 16, NOW - 9, "failed", 7.0, PROBLEM),
@@ -203,7 +205,7 @@ DEGRADED = replace(
 AWAY = replace(
     DEGRADED,
     heard_at=NOW - 14,
-    link=Link(state="away", since_at=NOW - 12, reason="127.0.0.1:8780 refuses connections"),
+    link=Link(state="away", since_at=NOW - 12, reason="http://127.0.0.1:8780 cannot be reached: Connection refused"),
 )
 FLEETS = {"well": WELL, "degraded": DEGRADED, "hub-away": AWAY}
 SIZES = ((40, 12), (60, 20), (80, 24), (120, 40), (200, 60))

@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from dashboards.terminal.keys import Key
 from dashboards.terminal.picture import Picture, render
 from dashboards.terminal.pressing import Sight, press
+from dashboards.terminal.reading import document
 from dashboards.terminal.snapshot import Detail, Link, Listing, Snapshot
 from dashboards.terminal.state import FilterInput, Help, Question, State, View
 from moorline.views import NodeView, Problem, Progress, TaskView
@@ -89,7 +90,7 @@ def test_what_people_wrote_never_steers_the_terminal(text: str, other: str, widt
         nodes=Listing(rows=(node,), filter=text, is_read=True),
         tasks=Listing(rows=(task,), problem=other, is_read=True),
         events=Listing(rows=(msgspec.structs.replace(WELL.events.rows[0], name=text, reason=other),), is_read=True),
-        detail=Detail(task_id="t", task=task),
+        detail=Detail(task_id="t", task=task, payload=document(task.payload), value=other),
     )
     for view in View:
         state = State(view=view, task_id="t", notice=text)
@@ -120,7 +121,7 @@ def test_each_state_has_its_word_not_only_a_colour() -> None:
 
 def test_a_hub_that_is_away_is_told_with_the_reason_and_the_last_picture_is_grey() -> None:
     picture = render(AWAY, looking_at(View.NODES), 80, 24)
-    assert "HUB AWAY  for 12s: 127.0.0.1:8780 refuses connections" in picture.plain
+    assert "HUB AWAY  for 12s: Connection refused." in picture.plain
     assert "data 14s old" in picture.plain
     body = [text for text in picture.lines if "edge-000" in text.plain]
     assert {str(span.style) for text in body for span in text.spans} <= {"dim"}

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from moorline import SyncClient
+from moorline import SyncClient, TaskFailed
 from tests.end_to_end.processes import Fleet, fleet_in, until
 from tests.pseudo_terminal import PseudoTerminal, on_terminal
 
@@ -28,8 +28,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
             fleet.add_node(node_id, "--label", "site=berlin", slots=2)
         with SyncClient(fleet.hub.url) as client:
             until(lambda: len(client.nodes()) == 2, "two nodes")
-            for number in range(3):
-                client.submit("boom", text=f"broken {number}").exception()
+            for handle in client.submit_many("fail", [{"message": f"broken {number}"} for number in range(3)]):
+                with pytest.raises(TaskFailed):
+                    handle.result()
         yield fleet
 
 
@@ -44,7 +45,7 @@ def test_keys_lead_through_the_views(top: PseudoTerminal) -> None:
     top.press("2")
     top.wait_for("berlin-1", "berlin-2", "online")
     top.press("3")
-    top.wait_for("failed", "boom")
+    top.wait_for("failed", "RuntimeError: broken")
     top.press("\r")
     top.wait_for("attempts", "Traceback")
     top.press("\x1b")
@@ -80,15 +81,22 @@ def test_a_signal_gives_the_terminal_back_too(top: PseudoTerminal, number: signa
     assert b"\x1b[?1049l" in top.written
 
 
-def test_it_can_be_suspended_and_goes_on(top: PseudoTerminal) -> None:
-    # Of its own session nobody could continue it: a signal does what the shell would.
-    top.process.send_signal(signal.SIGTSTP)
-    top.wait_until_stopped()
-    assert top.modes_now == top.modes
-    top.screen.reset()
-    top.process.send_signal(signal.SIGCONT)
-    top.wait_for("1 Overview")
-    assert top.modes_now != top.modes
+def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back(fleet: Fleet) -> None:
+    environment = {"MOORLINE_URL": fleet.hub.url, "PS1": "prompt> "}
+    with on_terminal("bash", "--norc", "--noprofile", "-i", environment=environment) as shell:
+        shell.wait_for("prompt>")
+        shell.press(f"{' '.join(TOP)}\n")
+        shell.wait_for("1 Overview", "OK")
+        shell.press("\x1a")
+        shell.wait_for("Stopped", "prompt>", without="1 Overview")
+        shell.press("echo it says $((20 + 3))\n")
+        shell.wait_for("it says 23")
+        shell.press("fg\n")
+        shell.wait_for("1 Overview", "OK", without="prompt>")
+        shell.press("2")
+        shell.wait_for("berlin-1")
+        shell.press("q")
+        shell.wait_for("prompt>", without="1 Overview")
 
 
 def test_a_new_size_is_filled(top: PseudoTerminal) -> None:
@@ -116,7 +124,7 @@ def test_a_hub_that_is_away_is_told_and_it_comes_back_by_itself(tmp_path: Path) 
         with on_terminal(*TOP, environment={"MOORLINE_URL": fleet.hub.url}) as top:
             top.wait_for("OK", "data <2s old")
             fleet.hub.kill()
-            top.wait_for("HUB AWAY", "refuse")
+            top.wait_for("HUB AWAY", "Connection refused")
             assert "tasks" in top.text
             fleet.hub.start()
             top.wait_for("OK", "data <2s old", without="HUB AWAY")
@@ -155,7 +163,7 @@ def test_a_dumb_terminal_gets_one_plain_picture(fleet: Fleet) -> None:
 def test_json_is_one_document(fleet: Fleet) -> None:
     done = subprocess.run([*TOP, "--url", fleet.hub.url, "--json"], capture_output=True, check=True, timeout=60)
     document = json.loads(done.stdout)
-    assert document["stats"]["nodes"] == {"online": 2}
+    assert document["stats"]["nodes"]["online"] == 2
     assert {node["id"] for node in document["nodes"]} == {"berlin-1", "berlin-2"}
 
 
@@ -163,7 +171,7 @@ def test_svg_is_a_picture(fleet: Fleet, tmp_path: Path) -> None:
     path = tmp_path / "top.svg"
     subprocess.run([*TOP, "--url", fleet.hub.url, "--svg", str(path)], check=True, timeout=60)
     assert ET.parse(path).getroot().tag.endswith("svg")
-    assert "http" not in path.read_text().replace("http://www.w3.org", "").replace(fleet.hub.url.partition(":")[2], "")
+    assert "url(http" not in path.read_text()
 
 
 def test_a_hub_that_is_not_there_is_an_error_on_a_pipe() -> None:
