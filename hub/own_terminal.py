@@ -2,7 +2,7 @@
 
 A process of its own, because the picture must neither slow the hub's loop down nor leave the terminal in disorder when
 the hub is killed; and because the hub knows no dashboard: it runs the command `moorline top`, as anybody would. See
-`docs/decisions/0022-the-picture-is-a-process-beside-the-hub.md`.
+`docs/decisions/0024-the-picture-is-a-process-beside-the-hub.md`.
 """
 
 from __future__ import annotations

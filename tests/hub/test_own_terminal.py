@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from websockets import ConnectionClosed, Subprotocol
+from websockets.sync.client import connect
 
 from hub.own_terminal import address
-from tests.end_to_end.processes import NodeProcess, free_port, until
+from tests.end_to_end.processes import free_port, until
 from tests.pseudo_terminal import PseudoTerminal, on_terminal
 
 # Without MOORLINE_… of whoever runs the tests.
@@ -105,15 +107,13 @@ def test_what_is_logged_meanwhile_is_kept_aside_and_shown_in_the_end(tmp_path: P
     with on_terminal(*command, environment=PLAIN) as terminal:
         terminal.wait_for("1 Overview", "OK")
         port = command[command.index("--node-port") + 1]
-        node = NodeProcess(f"ws://127.0.0.1:{port}", tmp_path / "n", tmp_path / "truth", "the-node")
-        node.start()
-        try:
-            terminal.wait_for("1 online")
-        finally:
-            node.kill()
-        until(lambda: "the-node" in (tmp_path / "hub.log").read_text(), "a line of the log")
+        with connect(f"ws://127.0.0.1:{port}/v1/node", subprotocols=[Subprotocol("moorline.v1")]) as stranger:
+            stranger.send("this is no frame")
+            with pytest.raises(ConnectionClosed):
+                stranger.recv(timeout=20)
+        until(lambda: "closed" in (tmp_path / "hub.log").read_text(), "a line of the log")
         terminal.press("q")
-        terminal.wait_for("Logged meanwhile, in", "the-node")
+        terminal.wait_for("Logged meanwhile, in", "closed")
 
 
 @pytest.mark.parametrize(
