@@ -14,18 +14,24 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from hub.errors import SettingsError
 from hub.lifecycle import TaskState
+from hub.samples import STEP_S
 from hub.service import HubService
 from hub.settings import HubSettings, is_loopback
 from hub.store.contract import (
+    Cancel,
     Committed,
     NewTask,
+    NodeLeft,
+    NodeWish,
     Now,
     Operation,
+    Revive,
     Store,
     StoreRefusedError,
     StoreUnavailableError,
     TaskOptions,
 )
+from hub.store.history import NoteDeed
 from hub.tokens import create_token, revoke_token
 from protocol import frames
 from protocol.codec import encode, hub_frames_decoder
@@ -42,10 +48,12 @@ class FailingStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.fails = False
+        self.executed: list[Operation] = []
 
     def execute(self, operations: Sequence[Operation], now: Now) -> Committed:
         if self.fails:
             raise StoreUnavailableError("database or disk is full")
+        self.executed += operations
         return self._store.execute(operations, now)
 
     def __getattr__(self, name: str) -> Any:
@@ -282,3 +290,55 @@ def test_settings_that_cannot_be_are_refused(settings: dict[str, Any], problem: 
 )
 def test_loopback_is_known(host: str, *, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+# --- the past --------------------------------------------------------------------------------------------------------
+
+
+async def test_an_action_is_in_the_audit_log_before_it_is_done(hub: Running) -> None:
+    await register(hub)
+    await hub.call("POST", "/v1/tasks", json={"id": "t", "name": "other"})
+    for path in ("tasks/t/cancel", "tasks/t/retry", "nodes/n/drain", "nodes/n/disconnect"):
+        status, _ = await hub.call("POST", f"/v1/{path}")
+        assert status == 200
+    watched = {NoteDeed: "line", Cancel: "cancel", Revive: "retry", NodeWish: "drain", NodeLeft: "disconnect"}
+    done_in_order = [watched[type(operation)] for operation in hub.stores[0].executed if type(operation) in watched]
+    assert done_in_order == ["line", "cancel", "line", "retry", "line", "drain", "line", "disconnect"]
+    _, log = await hub.call("GET", "/v1/audit")
+    actions = [entry["action"] for entry in log["entries"]]
+    assert actions == ["node.disconnect", "node.drain", "task.retry", "task.cancel"]
+
+
+async def test_a_hub_that_takes_no_commits_does_nothing_unseen(hub: Running) -> None:
+    await register(hub)
+    hub.stores[0].fails = True
+
+    async def is_degraded() -> bool:
+        return hub.service.health().degraded is not None
+
+    await until(is_degraded)
+    status, body = await hub.call("POST", "/v1/nodes/n/disconnect")
+    assert (status, body["error"]["code"]) == (503, "degraded")
+    assert hub.service.live("n") is not None
+    hub.stores[0].fails = False
+
+
+async def test_samples_are_taken_and_are_there_after_a_restart(tmp_path: Path) -> None:
+    """A step takes ten seconds: so does this test."""
+    hub = Running(tmp_path)
+    await hub.service.start()
+    await hub.call("POST", "/v1/tasks", json={"id": "t", "name": "other"})
+
+    async def is_sampled() -> bool:
+        _, history = await hub.call("GET", "/v1/history")
+        return bool(history["at"])
+
+    async with asyncio.timeout(2 * STEP_S):
+        while not await is_sampled():
+            await asyncio.sleep(0.05)
+    await hub.service.stop()
+    hub = Running(tmp_path)
+    await hub.service.start()
+    _, history = await hub.call("GET", "/v1/history")
+    assert (history["submitted"][0], history["queued"][0], history["nodes_online"][0]) == (1, 1, 0)
+    await hub.service.stop()
