@@ -16,6 +16,7 @@ from benchmarks import (
     reconnect_storm,
     restart,
     throughput,
+    watchers,
 )
 from benchmarks.claim import Claim
 from benchmarks.standing_queues import StandingQueues
@@ -34,6 +35,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     ),
     "restart": lambda queues: restart.measure(restart.Settings(restarts=3), queues),
     "delayed": lambda _: delayed.measure(delayed.Settings(tasks=200, seconds=2.0)),
+    "watchers": lambda _: watchers.measure(watchers.Settings(settle_s=3.0, watch_s=10.0)),
 }
 """Each claim by the name of its module."""
 

@@ -14,6 +14,7 @@ from benchmarks import (
     reconnect_storm,
     restart,
     throughput,
+    watchers,
 )
 from tests.benchmarks.checks import check_shape
 
@@ -78,3 +79,11 @@ def test_no_delayed_task_starts_before_its_time() -> None:
     check_shape(claim)
     assert claim.figures["late_ms"]["n"] == 20
     assert claim.targets == ()
+
+
+def test_those_who_look_are_shown_what_the_hub_counts() -> None:
+    claim = watchers.measure(watchers.Settings(nodes=3, pages=2, settle_s=0.1, watch_s=0.5))
+    check_shape(claim)
+    assert claim.figures["page_late_ms"]["n"] >= 2
+    assert len(claim.figures["tasks_per_s"]) == 3
+    assert len(claim.targets) == 3
