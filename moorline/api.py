@@ -16,6 +16,7 @@ from moorline.views import (
     Bulk,
     ChannelTest,
     Explanation,
+    Identity,
     NodeCell,
     NodePage,
     NodeView,
@@ -175,6 +176,10 @@ class Api:
         """Try all channels; each may take as long as its receiver."""
         answer = await self._transport.request("POST", "/v1/alerts/test", timeout_s=_TEST_TIMEOUT_S)
         return decoded(answer, _Tests).channels
+
+    async def me(self) -> Identity:
+        """Give as whom the caller is known."""
+        return decoded(await self._get("/v1/me"), Identity)
 
     async def stats(self) -> Stats:
         """Give the hub's counts."""

@@ -39,6 +39,7 @@ from moorline.views import (
     ChannelTest,
     Event,
     Explanation,
+    Identity,
     NodeCell,
     NodePage,
     NodeView,
@@ -496,6 +497,10 @@ class Client:
     async def test_alerts(self) -> Sequence[ChannelTest]:
         """Send a test through each channel of the hub, and give what came of it."""
         return await self._api.test_alerts()
+
+    async def me(self) -> Identity:
+        """Give as whom the hub knows this client: its role, and the name of its token."""
+        return await self._api.me()
 
     async def stats(self) -> Stats:
         """Give the hub's counts."""

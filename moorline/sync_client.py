@@ -31,6 +31,7 @@ from moorline.views import (
     ChannelTest,
     Event,
     Explanation,
+    Identity,
     NodeCell,
     NodePage,
     NodeView,
@@ -364,6 +365,10 @@ class SyncClient:
     def test_alerts(self) -> Sequence[ChannelTest]:
         """See `Client.test_alerts`."""
         return self.call(self._client.test_alerts)
+
+    def me(self) -> Identity:
+        """See `Client.me`."""
+        return self.call(self._client.me)
 
     def stats(self) -> Stats:
         """See `Client.stats`."""

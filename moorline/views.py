@@ -220,6 +220,14 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     alerts: AlertCounts = AlertCounts()
 
 
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """As whom the hub knows the caller. ``role`` None: as nobody, and ``needs_login`` says that a token is needed."""
+
+    role: str | None = None
+    name: str = ""
+    needs_login: bool = False
+
+
 class AlertView(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a rule of the hub found. ``state`` is ``pending``, ``firing`` or ``resolved``; ``subject`` says
     about whom, empty for the hub or the fleet as a whole; ``silenced_until``: nobody is told before.

@@ -40,7 +40,8 @@ def draw(nodes: Sequence[MapNode], width: int, height: int) -> Drawing:
     if not nodes or width < 1 or height < 1:
         return Drawing([], "")
     tries: tuple[tuple[str, Callable[[MapNode], Group], int], ...] = (
-        ("a cell is a slot", _slots, 1),
+        # Nodes of one slot each need no gaps to be told apart.
+        ("a cell is a slot", _slots, int(any(node.slots > 1 for node in nodes[: len(nodes) // 2 + 1]))),
         ("a cell is a slot", _slots, 0),
         ("a cell is a node", _one, 0),
     )

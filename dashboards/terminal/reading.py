@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from dashboards.terminal.snapshot import Attempt, Detail, Listing, MapNode
+from dashboards.terminal.snapshot import Alert, Attempt, Detail, ErrorGroup, Listing, MapNode, Trends
 from dashboards.terminal.state import NODE_SORTS, TASK_SORTS
 from moorline.client import Client
 from moorline.errors import NotFoundError
@@ -16,6 +16,12 @@ from moorline.views import NodeView, TaskView
 ROWS_MAX: Final = 1_000
 # What is behind so many characters of a payload or value belongs into `moorline task get`.
 DOCUMENT_CHARACTERS_MAX: Final = 32_768
+# The last ten minutes, in the hub's finest steps.
+STEP_S: Final = 10
+TREND_STEPS: Final = 60
+TREND_S: Final = STEP_S * TREND_STEPS
+# More groups of errors than this fit on no screen.
+ERRORS_MAX: Final = 20
 # Rows are read in such steps, so that scrolling by one row does not change what is asked for.
 ROWS_STEP: Final = 50
 
@@ -72,10 +78,67 @@ _STATE_ORDER: Final = {
 }
 
 
+async def read_trends(client: Client, now_at: float) -> Trends:
+    """Read the last ten minutes. A step in which no hub ran is a gap."""
+    history = await client.history(step_s=STEP_S, since=now_at - TREND_S)
+    ended = (history.succeeded, history.failed, history.cancelled, history.expired, history.lost)
+    columns: dict[str, Sequence[float | None]] = {
+        "finished": [sum(counts) / STEP_S for counts in zip(*ended, strict=True)],
+        "failed": [count / STEP_S for count in history.failed],
+        "queued": history.queued,
+        "running": history.running,
+        "wait": history.wait_p95_s,
+        "run": history.run_p95_s,
+    }
+    places = [TREND_STEPS - 1 - round((now_at - at) / STEP_S) for at in history.at]
+    return Trends(step_s=STEP_S, columns={name: _placed(values, places) for name, values in columns.items()})
+
+
+def _placed(values: Sequence[float | None], places: Sequence[int]) -> tuple[float | None, ...]:
+    made: list[float | None] = [None] * TREND_STEPS
+    for place, value in zip(places, values, strict=True):
+        if 0 <= place < TREND_STEPS:
+            made[place] = value
+    return tuple(made)
+
+
+async def read_alerts(client: Client, now_at: float) -> tuple[Alert, ...]:
+    """Read the alerts that are not over."""
+    return tuple(
+        Alert(
+            rule=alert.rule,
+            severity=alert.severity,
+            subject=alert.subject,
+            state=alert.state,
+            message=alert.message,
+            since_at=alert.fired_at or alert.since_at,
+            is_silenced=alert.silenced_until is not None and alert.silenced_until > now_at,
+        )
+        for alert in (await client.alerts()).alerts
+        if alert.state != "resolved"
+    )
+
+
+async def read_errors(client: Client) -> tuple[ErrorGroup, ...]:
+    """Read what failed lately, the newest first."""
+    return tuple(
+        ErrorGroup(
+            id=group.id,
+            name=group.name,
+            what=": ".join(filter(None, [group.type or group.kind, group.message])),
+            place=group.place,
+            tasks=group.count,
+            last_at=group.last_at,
+        )
+        for group in await client.errors(limit=ERRORS_MAX)
+    )
+
+
 async def read_detail(client: Client, task_id: str) -> Detail:
     """Read all about one task."""
     try:
         task = await client.get(task_id)
+        attempts = await client.attempts(task_id)
         logs = await client.logs(task_id)
         explanation = None if task.is_final else await client.explain(task_id)
     except NotFoundError as error:
@@ -83,7 +146,10 @@ async def read_detail(client: Client, task_id: str) -> Detail:
     return Detail(
         task_id=task_id,
         task=task,
-        attempts=attempts_of(task),
+        attempts=tuple(
+            Attempt(each.attempt, each.node, each.started_at, each.ended_at, each.outcome, each.run_s, each.error)
+            for each in attempts
+        ),
         logs=logs,
         explanation=explanation,
         payload=document(task.payload),
@@ -97,11 +163,3 @@ def document(value: object) -> str:
     if len(text) <= DOCUMENT_CHARACTERS_MAX:
         return text
     return f"{text[:DOCUMENT_CHARACTERS_MAX]}\n… {len(text) - DOCUMENT_CHARACTERS_MAX:,} more characters"
-
-
-def attempts_of(task: TaskView) -> tuple[Attempt, ...]:
-    """Give the one attempt that a task itself tells of."""
-    if not task.attempt or task.started_at is None:
-        return ()
-    outcome = task.state if task.is_final else None
-    return (Attempt(task.attempt, task.node or "", task.started_at, task.finished_at, outcome, task.run_s, task.error),)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -21,8 +22,10 @@ from dashboards.terminal import reading
 from dashboards.terminal.snapshot import Link, Listing, Snapshot
 from dashboards.terminal.state import View
 from moorline.client import Client
-from moorline.errors import ForbiddenError, HubError, HubUnavailableError, UnauthorizedError
+from moorline.errors import ForbiddenError, HubError, HubUnavailableError, NotFoundError, UnauthorizedError
 from moorline.views import Event, LogLine, Progress, TaskLogs
+
+logger = logging.getLogger(__name__)
 
 # The hub speaks every second where it can be heard. If it has not for so long, it is asked.
 PULSE_LATE_S: Final = 1.5
@@ -34,6 +37,8 @@ LIST_EVERY_S: Final = 1.0
 MAP_EVERY_S: Final = 3.0
 SLOW_EVERY_S: Final = 10.0
 FINAL_EVERY_S: Final = 30.0
+# A token's role never changes; the first token of a hub may be made at any time.
+ROLE_EVERY_S: Final = 60.0
 # What takes t to read is read again after so many t at the earliest.
 REST_FACTOR: Final = 4.0
 # Events that are kept to be seen, and how far back they begin.
@@ -115,7 +120,7 @@ class Source:
         if look.rows > before.rows:
             self._again("nodes", "tasks")
         if look.task_id != before.task_id or look.view is not before.view:
-            self._again("detail", "map")
+            self._again("detail", "map", "trends", "errors", "alerts")
         if look.node_filter != before.node_filter:
             self._hear(nodes=Listing(filter=look.node_filter))
         if look.task_filter != before.task_filter:
@@ -188,6 +193,10 @@ class Source:
             "detail": _Job(self._read_detail, lambda: self._look.view is View.TASK and bool(self._look.task_id),
                            lambda: FINAL_EVERY_S if self._is_detail_final() else LIST_EVERY_S),
             "map": _Job(self._read_map, on(View.OVERVIEW), every(MAP_EVERY_S)),
+            "trends": _Job(self._read_trends, on(View.OVERVIEW), every(SLOW_EVERY_S)),
+            "errors": _Job(self._read_errors, on(View.OVERVIEW), every(SLOW_EVERY_S)),
+            "alerts": _Job(self._read_alerts, on(View.OVERVIEW), every(SLOW_EVERY_S)),
+            "role": _Job(self._read_role, lambda: True, every(ROLE_EVERY_S)),
         }  # fmt: skip
 
     def _is_pulse_late(self) -> bool:
@@ -227,6 +236,9 @@ class Source:
             self._set_link("refused", str(error))
             job.due_s = asyncio.get_running_loop().time() + REFUSED_EVERY_S
             return False
+        except NotFoundError:
+            # An earlier hub, which does not know this route: what it would say stays unknown.
+            logger.debug("the hub knows nothing of what was asked", exc_info=True)
         except HubError as error:
             self._set_link("away", str(error))
             return False
@@ -239,6 +251,18 @@ class Source:
 
     async def _read_map(self) -> None:
         self._hear(map=await reading.read_map(self._client))
+
+    async def _read_trends(self) -> None:
+        self._hear(trends=await reading.read_trends(self._client, self._wall()))
+
+    async def _read_errors(self) -> None:
+        self._hear(errors=await reading.read_errors(self._client))
+
+    async def _read_alerts(self) -> None:
+        self._hear(alerts=await reading.read_alerts(self._client, self._wall()))
+
+    async def _read_role(self) -> None:
+        self._hear(role=(await self._client.me()).role or "")
 
     async def _read_nodes(self) -> None:
         look = self._look

@@ -43,7 +43,7 @@ def _alerts(snapshot: Snapshot) -> list[Trouble]:
         Trouble(
             id=f"alert {alert.rule} {alert.subject}",
             look=severity_look(alert.severity),
-            what=clean(alert.rule),
+            what=clean(f"{alert.rule} {alert.subject}".rstrip()),
             detail=clean(alert.message or alert.subject),
             age=ago(alert.since_at, snapshot.now_at),
             view=View.NODES if alert.subject in known else View.TASKS,
