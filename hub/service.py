@@ -24,6 +24,7 @@ import msgspec
 from hub import effects as does
 from hub import failpoints
 from hub.admission import Admission
+from hub.alerts.certificates import expires_at
 from hub.alerts.facts import Disk, HubStart, NameCounts, PresentNode
 from hub.alerts.messages import HubName
 from hub.alerts.reading import AlertSettings, read_settings
@@ -126,6 +127,7 @@ class HubService:
         self._last_call: RequestId = 0
         self._tick_timer: asyncio.TimerHandle | None = None
         self._tick_at_s = 0.0
+        self._certificate_expires_at: float | None = None
         self._idle = asyncio.Event()
         self._ends: contextlib.AsyncExitStack | None = None
         self._stopping = False
@@ -265,6 +267,9 @@ class HubService:
             return None
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
+        with contextlib.suppress(ValueError):
+            # What is loaded now is served until the hub is started again, whatever the file says later.
+            self._certificate_expires_at = expires_at(settings.tls_cert.read_text("ascii", "replace"))
         if client_ca is not None:
             context.load_verify_locations(client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
@@ -573,6 +578,8 @@ class HubService:
             feed=self.events,
             meter=self.meter,
             instruments=self.instruments,
+            alerts=self._alerts,
+            certificate_expires_at=self._certificate_expires_at,
             requests=requests,
             calls=len(self._calls),
         )

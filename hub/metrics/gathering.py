@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hub.alerts.watch import AlertWatch
 from hub.core import HubCore
 from hub.disk import DiskSpace
 from hub.events import EventFeed
@@ -12,7 +13,7 @@ from hub.http.backend import Health
 from hub.http.readiness import reasons_not_ready
 from hub.meter import Meter
 from hub.metrics.instruments import Instruments
-from hub.metrics.reading import Counts, Gauges, Reading
+from hub.metrics.reading import ChannelReading, Counts, Gauges, Reading
 from hub.store.contract import StoreStats
 from hub.store.writer import StoreWriter
 
@@ -29,6 +30,8 @@ def gather(
     feed: EventFeed,
     meter: Meter,
     instruments: Instruments,
+    alerts: AlertWatch,
+    certificate_expires_at: float | None,
     requests: Mapping[tuple[str, str, int], int],
     calls: int,
 ) -> Reading:
@@ -63,6 +66,12 @@ def gather(
         ),
         waits=dict(meter.waits),
         runs=dict(meter.runs),
+        failures=dict(meter.failures),
+        channels=[
+            ChannelReading(name=channel.name, waiting=state.waiting, failures=state.failures)
+            for channel, state in alerts.channels()
+        ],
+        certificate_expires_at=certificate_expires_at,
         reconnects=instruments.reconnects.times,
         loop_lags=instruments.loop_lags,
         commits=writer.meter,

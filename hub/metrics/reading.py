@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -38,8 +38,19 @@ class Counts(Struct, frozen=True, kw_only=True):
     messages_sent: int = 0
 
 
+class ChannelReading(Struct, frozen=True, kw_only=True):
+    """A channel for alerts: how many messages wait, and how many tries in a row failed."""
+
+    name: str
+    waiting: int
+    failures: int
+
+
 class Reading(Struct, frozen=True, kw_only=True):
     """Everything that a scrape shows. ``stats`` is None where the store gave none, ``disk`` where the disk did not.
+
+    ``failures``: attempts that failed by task name, with the names of ``runs``. ``certificate_expires_at``: of the
+    certificate that the ports serve, None without TLS.
 
     Histograms and the commits' meter are the live ones: they only grow, and are read where the text is made.
     """
@@ -58,6 +69,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     counts: Counts
     waits: Mapping[str, Histogram]
     runs: Mapping[str, Histogram]
+    failures: Mapping[str, int] = {}
+    channels: Sequence[ChannelReading] = ()
+    certificate_expires_at: float | None = None
     reconnects: Histogram
     loop_lags: Histogram
     commits: CommitMeter

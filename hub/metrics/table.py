@@ -77,6 +77,15 @@ def _by_name(histograms: Mapping[str, Histogram]) -> Samples:
     return [*shown, ((OTHER,), distribution(rest))] if rest.count else shown
 
 
+def _failures(reading: Reading) -> Samples:
+    """Count by the names that have series of their own in `task_run_seconds`."""
+    own = [name for name in list(reading.runs)[:NAMES_MAX] if name != OTHER]
+    shown: list[tuple[Labels, float]] = [((name,), reading.failures.get(name, 0)) for name in own]
+    if len(own) < len(reading.runs):
+        shown.append(((OTHER,), sum(n for name, n in reading.failures.items() if name not in own)))
+    return shown
+
+
 def _registrations(reading: Reading) -> Samples:
     counts = reading.counts.core
     names = {"registered": "registrations", "resumed": "resumptions", "unknown_session": "unknown_sessions"}
@@ -90,6 +99,11 @@ def _requests(reading: Reading) -> Samples:
 def _alerts(reading: Reading) -> Samples:
     gauges = reading.gauges
     return [(("critical",), gauges.alerts_critical), (("warning",), gauges.alerts_firing - gauges.alerts_critical)]
+
+
+def _certificate(reading: Reading) -> Samples:
+    at = reading.certificate_expires_at
+    return [] if at is None else [((), at)]
 
 
 def _disk(field: str) -> Callable[[Reading], Samples]:
@@ -143,6 +157,26 @@ OF_THE_HUB: Final = (
         labels=("severity",),
         read=_alerts,
     ),
+    Metric(
+        name="alert_messages_waiting",
+        kind="gauge",
+        about="Messages about alerts that a channel has not taken yet.",
+        labels=("channel",),
+        read=lambda reading: [((channel.name,), channel.waiting) for channel in reading.channels],
+    ),
+    Metric(
+        name="alert_channel_failures",
+        kind="gauge",
+        about="Tries in a row that a channel for alerts did not take.",
+        labels=("channel",),
+        read=lambda reading: [((channel.name,), channel.failures) for channel in reading.channels],
+    ),
+    Metric(
+        name="tls_certificate_expires_seconds",
+        kind="gauge",
+        about="When the certificate that the ports serve runs out, in seconds since 1970; missing without TLS.",
+        read=_certificate,
+    ),
 )
 
 OF_TASKS: Final = (
@@ -185,6 +219,13 @@ OF_TASKS: Final = (
         about="How long handlers ran, by the results that were committed.",
         labels=("name",),
         read=lambda reading: _by_name(reading.runs),
+    ),
+    Metric(
+        name="attempts_failed",
+        kind="counter",
+        about="Attempts that failed, tried again or not; `moorline_task_run_seconds_count` counts all attempts.",
+        labels=("name",),
+        read=_failures,
     ),
     Metric(
         name="results",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 import pytest
+import trustme
 
+from hub.metrics.exposition import text_of
 from protocol import frames
 from protocol.frames import Result
 from tests.hub.metrics.readings import samples
@@ -109,3 +112,18 @@ async def test_a_hub_that_stops_listens_no_more(hub: Running) -> None:
     await hub.service.stop()
     assert not hub.service.health().listening
     assert not hub.service.health().writes
+
+
+async def test_a_hub_with_tls_shows_when_its_certificate_runs_out(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", not_after=datetime(2100, 1, 1, tzinfo=UTC))
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    hub = Running(tmp_path / "tls", tls_cert=chain, tls_key=key)
+    await hub.service.start()
+    try:
+        text = text_of(hub.service.reading(None, {}))
+    finally:
+        await hub.service.stop()
+    assert samples(text)["moorline_tls_certificate_expires_seconds", ()] == datetime(2100, 1, 1, tzinfo=UTC).timestamp()

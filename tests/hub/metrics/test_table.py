@@ -6,7 +6,7 @@ from collections import Counter
 from hub.departures import DEPARTURES
 from hub.lifecycle import TaskState
 from hub.meter import OTHER, Meter
-from hub.metrics.reading import Counts
+from hub.metrics.reading import ChannelReading, Counts
 from hub.metrics.table import METRICS, NAMES_MAX
 from tests.hub.metrics.readings import histogram, shown
 
@@ -23,10 +23,12 @@ def test_names_follow_the_rules_of_prometheus() -> None:
 def test_no_label_names_a_task_or_a_node() -> None:
     labels = {label for metric in METRICS for label in metric.labels}
     assert labels == {
-        "code", "direction", "hub_id", "kind", "method", "name", "reason", "route", "severity", "state", "status",
-        "verdict", "version",
+        "channel", "code", "direction", "hub_id", "kind", "method", "name", "reason", "route", "severity", "state",
+        "status", "verdict", "version",
     }  # fmt: skip
-    assert [metric.name for metric in METRICS if "name" in metric.labels] == ["task_wait_seconds", "task_run_seconds"]
+    assert [metric.name for metric in METRICS if "name" in metric.labels] == [
+        "task_wait_seconds", "task_run_seconds", "attempts_failed"
+    ]  # fmt: skip
 
 
 def test_the_queue_and_its_oldest_task_are_shown() -> None:
@@ -88,6 +90,29 @@ def test_what_the_meter_put_together_stays_together() -> None:
     runs = {OTHER: histogram(1.0, 2.0)} | {f"n{number}": histogram(1.0) for number in range(NAMES_MAX)}
     values = shown(runs=runs)
     assert values["moorline_task_run_seconds_count", (("name", OTHER),)] == 3
+
+
+def test_failures_have_the_names_of_the_run_times() -> None:
+    runs = {f"n{number}": histogram(1.0) for number in range(NAMES_MAX + 2)} | {OTHER: histogram(1.0)}
+    failures = {"n0": 3, f"n{NAMES_MAX}": 4, OTHER: 5}
+    values = shown(runs=runs, failures=failures)
+    counted = {
+        dict(labels)["name"]: n for (name, labels), n in values.items() if name == "moorline_attempts_failed_total"
+    }
+    assert len(counted) == NAMES_MAX + 1
+    assert (counted["n0"], counted["n1"], counted[OTHER]) == (3, 0, 9)
+    assert shown(failures={})["moorline_attempts_failed_total", (("name", "work"),)] == 0
+
+
+def test_channels_for_alerts_say_how_they_are() -> None:
+    values = shown(channels=[ChannelReading(name="pager", waiting=2, failures=7)])
+    assert values["moorline_alert_messages_waiting", (("channel", "pager"),)] == 2
+    assert values["moorline_alert_channel_failures", (("channel", "pager"),)] == 7
+
+
+def test_a_hub_without_tls_has_no_certificate() -> None:
+    assert ("moorline_tls_certificate_expires_seconds", ()) not in shown()
+    assert shown(certificate_expires_at=5.0)["moorline_tls_certificate_expires_seconds", ()] == 5.0
 
 
 def test_a_name_may_be_anything() -> None:
