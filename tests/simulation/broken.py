@@ -65,8 +65,10 @@ def _kit(
 class _RequeueOnClose(HubCore):
     """Gives up what a node holds because its connection closed."""
 
-    def _lose_connection(self, session: Session, reason: str, *, gone: bool = False) -> list[Effect]:
-        told = super()._lose_connection(session, reason, gone=gone)
+    def _lose_connection(
+        self, session: Session, reason: str, *, gone: bool = False, sent_away: bool = False
+    ) -> list[Effect]:
+        told = super()._lose_connection(session, reason, gone=gone, sent_away=sent_away)
         silence = store.Silence(session.node_id, session.instance_id, AGES_S)
         return [*told, does.Persist(store.Release(silences=[silence]))]
 
