@@ -13,7 +13,7 @@ $(STAMP): pyproject.toml setup.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,examples]' >&2
 	@touch $(STAMP)
 
-.PHONY: help setup demo test check format coverage bench bench-peers soak storm simulate clean
+.PHONY: help setup demo test check format coverage bench bench-peers soak storm pictures simulate clean
 
 help:  ## Say what each target does
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ soak: $(STAMP)  ## Run the long tests of what must be survived: minutes each
 
 storm: $(STAMP)  ## Simulate how large fleets come back, and draw docs/storm.svg
 	@$(BIN)/python -m benchmarks.storm --picture docs/storm.svg
+
+pictures: $(STAMP)  ## Photograph both dashboards in a real run, into docs/pictures; seven minutes
+	@$(BIN)/python -m benchmarks.dashboard_pictures docs/pictures
 
 SEEDS ?= 20000
 simulate: $(STAMP)  ## Run SEEDS seeds of the simulation; the first that breaks a promise ends it

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from benchmarks.chromium import running_browser
 from benchmarks.process import until
-
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
-
-# Without a sandbox, which root may not have; and nothing that asks the net by itself.
-ARGUMENTS: Final = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
 
 # A busy machine opens ten pages in some seconds.
 OPEN_WITHIN_MS: Final = 60_000
@@ -55,6 +48,8 @@ class Pages:
         url: the hub's address.
         views: what they show, in turn.
         count: how many.
+
+    ``folder`` is one that is gone afterwards.
     """
 
     def __init__(self, url: str, views: Sequence[str], count: int) -> None:
@@ -64,39 +59,25 @@ class Pages:
         self._pages: list[Page] = []
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory()
-        self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=_chromium(), args=list(ARGUMENTS))
-        for number in range(self._count):
-            page = self._browser.new_context().new_page()
-            page.add_init_script(_NOTE_PULSES)
-            page.goto(f"{self._url}/#/{self._views[number % len(self._views)]}", timeout=OPEN_WITHIN_MS)
-            self._pages.append(page)
-        # Asked from here: the page's own policy forbids it to be handed code.
-        for page in self._pages:
-            until(lambda page=page: page.evaluate("window.lateMs.length"), "a pulse on a page", PULSE_WITHIN_S)  # type: ignore[misc]
+        with ExitStack() as ends:
+            self.folder = Path(ends.enter_context(tempfile.TemporaryDirectory()))
+            browser = ends.enter_context(running_browser())
+            for number in range(self._count):
+                page = browser.new_context().new_page()
+                page.add_init_script(_NOTE_PULSES)
+                page.goto(f"{self._url}/#/{self._views[number % len(self._views)]}", timeout=OPEN_WITHIN_MS)
+                self._pages.append(page)
+            # Asked from here: the page's own policy forbids it to be handed code.
+            for page in self._pages:
+                until(lambda page=page: page.evaluate("window.lateMs.length"), "a pulse on a page", PULSE_WITHIN_S)  # type: ignore[misc]
+            self._ends = ends.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._browser.close()
-        self._playwright.stop()
-        self._folder.cleanup()
-
-    @property
-    def folder(self) -> Path:
-        """A folder that is gone afterwards."""
-        return Path(self._folder.name)
+        self._ends.close()
 
     def late_s(self) -> list[float]:
         """Give for each pulse on each page how long after its moment it was shown."""
         return [late_ms / 1000 for page in self._pages for late_ms in page.evaluate("window.lateMs")]
-
-
-def _chromium() -> str:
-    """Give where it is. Raises RuntimeError if there is none."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        raise RuntimeError(f"there is no Chromium ({', '.join(NAMES)}): apt-get install chromium")
-    return found
