@@ -18,6 +18,7 @@ from typing import Final
 
 from hub.store import contract as store
 from hub.store.contract import Operation, StoreUnavailableError
+from hub.store.history import NoteDeed
 from protocol.failpoints import VARIABLE, Failpoints
 from protocol.frames import Frame, frame_type
 
@@ -25,6 +26,7 @@ _COMMITS: Final[dict[type, str]] = {
     store.Broadcast: "broadcast",
     store.Cancel: "cancel",
     store.Claim: "claim",
+    NoteDeed: "note",
     store.Record: "record",
     store.RegisterNode: "register",
     store.Release: "release",

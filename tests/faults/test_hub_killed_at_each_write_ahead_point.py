@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from hub.failpoints import NAMES
-from moorline import Client
+from moorline import Client, HubUnavailableError
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet, fleet_in, until
 from tests.faults.armed import restart
@@ -112,6 +112,20 @@ async def test_a_release_that_a_death_interrupts_is_done_once(fleet: Fleet, poin
         assert await held.result(PATIENCE_S) == "seen"
     assert fleet.truth.starts_of(held.id) == 2
     assert fleet.truth.twice() == []
+
+
+async def test_what_was_done_before_a_death_stands_in_the_audit_log(fleet: Fleet) -> None:
+    hub = fleet.hub
+    restart(hub, "hub.after_commit.cancel:kill")
+    async with Client(hub.url) as client:
+        waiting = await client.submit(app.noop.options(requires={"nobody": "has"}))
+        with pytest.raises(HubUnavailableError):
+            await client.cancel(waiting.id)
+        await asyncio.to_thread(hub.wait_for_death)
+        await asyncio.to_thread(hub.start)
+        assert (await client.get(waiting.id)).state == "cancelled"
+        lines = [(entry.action, entry.target) async for entry in client.audit(limit=10)]
+    assert ("task.cancel", waiting.id) in lines
 
 
 @pytest.mark.parametrize("point", sorted(name for name in POINTS if name.startswith("hub.before_commit")))
