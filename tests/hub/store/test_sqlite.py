@@ -15,6 +15,7 @@ import pytest
 from hub.lifecycle import TaskState
 from hub.store.contract import (
     Claim,
+    HubStarted,
     Now,
     PutToken,
     StoreRefusedError,
@@ -23,12 +24,16 @@ from hub.store.contract import (
     TaskFilter,
     TokenRow,
 )
-from hub.store.history import NodeSpan
+from hub.store.history import Deed, NodeSpan, NoteDeed, NoteSample
 from hub.store.sqlite import SqliteStore, migrator, settling, sweeping, watermark
 from hub.store.sqlite.classes import Classes
 from hub.store.sqlite.connection import connect_reader, snapshot, unavailable
 from hub.store.sqlite.migrator import Migration, migrate, migrations
-from tests.hub.store.board import Board, offer
+from tests.hub.store.board import START_S, Board, offer
+from tests.hub.test_samples import sample
+
+# What is kept of the past, by table.
+PAST = ("samples", "node_spans", "error_groups", "past_attempts", "audit")
 
 TOKEN = TokenRow(token_id="k", name="x", role="read", digest=b"d", created_at=1.0)
 
@@ -325,7 +330,8 @@ import sys
 from pathlib import Path
 from hub.store.contract import Claim, Record, Submit
 from hub.store.sqlite import SqliteStore
-from tests.hub.store.board import Board, offer, result
+from tests.hub.store.board import START_S, Board, offer
+from tests.hub.test_samples import sample, result
 
 board = Board(SqliteStore.open(Path(sys.argv[1]), durability="full"))
 known = []
@@ -442,6 +448,21 @@ def test_a_claim_passes_no_more_payload_than_fits_into_memory(
     assert len(board.claim(offer(9))) == 1
 
 
+def test_a_task_that_succeeds_touches_nothing_that_is_kept_of_the_past(store: SqliteStore) -> None:
+    board = Board(store)
+    statements: list[str] = []
+    store._writer.set_trace_callback(statements.append)
+    board.end(board.running())
+    board.put()
+    board.claim()
+    board.cancel(board.put())
+    assert statements
+    assert not [statement for statement in statements if any(table in statement for table in PAST)]
+    board.end(board.running(), "failed")
+    store._writer.set_trace_callback(None)
+    assert [statement for statement in statements if "past_attempts" in statement]
+
+
 def test_big_queries_use_their_indexes(store: SqliteStore) -> None:
     board = Board(store)
     board.submit(*[board.new() for _ in range(100)])
@@ -454,6 +475,14 @@ def test_big_queries_use_their_indexes(store: SqliteStore) -> None:
     board.cancel("t000099")
     board.sweep()
     board.register()
+    board.end(board.running(name="failing"), "failed")
+    board.run(NoteDeed(deed=Deed(who="ann", role="admin", address="", action="x")), NoteSample(sample=sample(START_S)))
+    board.one(HubStarted(hub_id="h"))
+    store.samples(10, 0, START_S)
+    store.node_spans("n", 0)
+    store.errors(10)
+    store.attempts("t000100")
+    store.audit(10, 100)
     store.stats()
     store.nodes()
     store.tasks(TaskFilter(states=[TaskState.RUNNING, TaskState.QUEUED]), 10, None)
@@ -464,7 +493,11 @@ def test_big_queries_use_their_indexes(store: SqliteStore) -> None:
         if not statement.lstrip().startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
             continue
         plan = [row[3] for row in store._writer.execute(f"EXPLAIN QUERY PLAN {statement}")]
-        assert not [line for line in plan if line in {"SCAN tasks", "SCAN bodies", "SCAN outcomes"}], statement
+        assert not [
+            line
+            for line in plan
+            if line in {"SCAN tasks", "SCAN bodies", "SCAN outcomes", *(f"SCAN {table}" for table in PAST)}
+        ], statement
 
 
 def test_a_snapshot_shows_one_moment_whatever_is_committed_meanwhile(store: SqliteStore, path: Path) -> None:
