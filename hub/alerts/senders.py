@@ -209,6 +209,8 @@ async def _converse(process: asyncio.subprocess.Process, body: bytes) -> bytes:
             stdin.write(body + b"\n")
             await stdin.drain()
         stdin.close()
+        with contextlib.suppress(ConnectionError):
+            await stdin.wait_closed()
 
     async def read() -> bytes:
         kept = b""

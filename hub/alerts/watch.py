@@ -105,7 +105,8 @@ class AlertWatch:
         settings: rules and channels.
         hub: who tells.
         certificate_paths: the hub's certificates.
-        make_senders: makes what sends; for tests.
+        make_senders: makes what sends.
+        unsaved_max: how many alerts may wait for the store. Both for tests.
 
     Raises:
         SettingsError: a channel names what is not there.
@@ -119,6 +120,7 @@ class AlertWatch:
         *,
         certificate_paths: Sequence[Path] = (),
         make_senders: Callable[[Mapping[str, Channel], str], Mapping[str, Sender]] = senders_for,
+        unsaved_max: int = UNSAVED_MAX,
     ) -> None:
         self._watched = watched
         self._settings = settings
@@ -132,6 +134,7 @@ class AlertWatch:
         self._looks = 0
         self._began_s = 0.0
         self._unsaved = 0
+        self._unsaved_max = unsaved_max
         self._saving: set[asyncio.Task[None]] = set()
         self._measuring: asyncio.Future[list[Certificate]] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -246,7 +249,7 @@ class AlertWatch:
             return
         for row in decision.news:
             logger.warning("alert %s: %s: %s", row.state, row.rule, row.message, extra={"node_id": row.node_id})
-        if self._unsaved + len(decision.alerts) > UNSAVED_MAX:
+        if self._unsaved + len(decision.alerts) > self._unsaved_max:
             logger.error("%d changes of alerts wait for the store; this one is told and not stored", self._unsaved)
             self._courier.take(decision.messages)
             return
