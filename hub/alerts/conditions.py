@@ -20,6 +20,9 @@ from hub.verdict import duration
 # Ids that a message names; a sentence with more is not read.
 NAMED_MAX: Final = 5
 
+# Classes of tasks that nobody can run and that are told at once: to find that nobody can takes a look at each node.
+UNSERVED_MAX: Final = 50
+
 # How long a token that has run out is still told of: long enough to be seen by who uses it.
 EXPIRED_TOLD_S: Final = 24 * 3600.0
 
@@ -82,7 +85,7 @@ def _nodes_silent(rule: rules.NodesSilent, facts: Facts, _: Recents) -> Found:
     if facts.away is None:
         return None
     away = sum(rule.chooses(node) for node in facts.away)
-    here = sum(rule.chooses(node) for node in facts.present)
+    here = sum(rule.chooses(node) for node in facts.present) if rule.filter else len(facts.present)
     total = away + here
     if away < rule.at_least or away < rule.share * total:
         return []
@@ -107,7 +110,7 @@ def _version_skew(rule: rules.VersionSkew, facts: Facts, _: Recents) -> Found:
     mine = _compared(facts.hub_version, rule.compare)
     others: dict[str, list[str]] = {}
     for node in facts.present:
-        if not node.version or _compared(node.version, rule.compare) == mine:
+        if node.version in {"", facts.hub_version} or _compared(node.version, rule.compare) == mine:
             continue
         if rule.chooses(node):
             others.setdefault(node.version, []).append(node.id)
@@ -160,26 +163,38 @@ def _no_node_for_task(rule: rules.NoNodeForTask, facts: Facts, _: Recents) -> Fo
     if facts.heads is None or facts.away is None:
         return None
     away = {node.id for node in facts.away}
+    by_handler: dict[str, list[PresentNode]] = {}
+    for node in facts.present:
+        for handler in node.profile.handlers:
+            by_handler.setdefault(handler, []).append(node)
     found: dict[str, Condition] = {}
     for head in facts.heads:
+        subject = _class_words(head)
         # A task for a node that is away waits for it, and that the node is away is told by itself.
-        if not rule.chooses(head.name) or head.target in away:
+        if subject in found or not rule.chooses(head.name) or head.target in away:
             continue
-        wanted = TaskClass(head.name, tuple(sorted(head.requires.items())), head.target)
-        able = [node for node in facts.present if can_serve(node.profile, wanted)]
-        if not any(node.takes_work for node in able):
-            subject = _class_words(head)
-            if able:
-                ids = _named([node.id for node in able])
-                why = f"those that could are cordoned or draining: {ids}"
-            else:
-                why = "no connected node has the handler" + (" with these labels" if head.requires else "")
-            found[subject] = Condition(
-                subject=subject,
-                value=facts.now.wall_s - head.since_at,
-                message=f"no node can run task {subject}: {why}",
-            )
+        why = _why_nobody(head, by_handler.get(head.name, ()))
+        if why:
+            wait_s = facts.now.wall_s - head.since_at
+            message = f"no node can run task {subject}: {why}"
+            found[subject] = Condition(subject=subject, value=wait_s, message=message)
+            if len(found) == UNSERVED_MAX:
+                break
     return list(found.values())
+
+
+def _why_nobody(head: QueueHead, candidates: Sequence[PresentNode]) -> str:
+    """Say why none of the nodes with its handler takes a task; empty if one does."""
+    wanted = TaskClass(head.name, tuple(head.requires.items()), head.target)
+    idle = []
+    for node in candidates:
+        if can_serve(node.profile, wanted):
+            if node.takes_work:
+                return ""
+            idle.append(node.id)
+    if idle:
+        return f"those that could are cordoned or draining: {_named(idle)}"
+    return "no connected node has the handler" + (" with these labels" if head.requires else "")
 
 
 def _class_words(head: QueueHead) -> str:

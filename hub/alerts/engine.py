@@ -101,6 +101,8 @@ class AlertEngine:
         self._recents = Recents(max(windows, default=60.0))
         self._pending: dict[Key, _Pending] = {}
         self._firing: dict[Key, AlertRow] = {}
+        # What the last look found of alerts that fire: what is shown. What is stored and told is how they began.
+        self._newest: dict[Key, Condition] = {}
         self._resolved: dict[Key, AlertRow] = {}
         self._silences = {silence.id: silence for silence in silences}
         for row in sorted(known, key=lambda row: row.resolved_at or row.fired_at):
@@ -126,9 +128,8 @@ class AlertEngine:
             return
         holding = {(rule.name, condition.subject): condition for condition in found}
         for key, condition in holding.items():
-            fired = self._firing.get(key)
-            if fired is not None:
-                self._firing[key] = msgspec.structs.replace(fired, message=condition.message, value=condition.value)
+            if key in self._firing:
+                self._newest[key] = condition
             else:
                 self._begin(rule, key, condition, facts, changed)
         for key in [key for key in self._pending if key[0] == rule.name and key not in holding]:
@@ -172,6 +173,7 @@ class AlertEngine:
 
     def _end(self, key: Key, kind: str, facts: Facts, changed: dict[Key, AlertRow], words: str = "") -> None:
         row = self._firing.pop(key)
+        self._newest.pop(key, None)
         wall_s = facts.now.wall_s
         said = words or over_words(kind, row.subject, facts, wall_s - row.since_at)
         over = msgspec.structs.replace(row, state="resolved", resolved_at=wall_s, message=said)
@@ -203,10 +205,11 @@ class AlertEngine:
                 for channel in row.told:
                     if channel in self._channels:
                         due.setdefault(channel, []).append(row)
-        open_channels = self._open_channels(wall_s)
+        wanted = self._wanted_by_rule(wall_s)
         for key, row in list(self._firing.items()):
-            untold = [name for name in self._wanted(row, open_channels) if name not in row.told]
-            if not untold or self._is_muted(row, wall_s):
+            names = wanted.get(row.rule, {}).get(row.severity, ())
+            untold = [name for name in names if name not in row.told]
+            if not untold or self._silenced_until(row, wall_s) is not None:
                 continue
             told = msgspec.structs.replace(row, told=(*row.told, *untold))
             self._firing[key] = changed[key] = told
@@ -214,26 +217,19 @@ class AlertEngine:
                 due.setdefault(channel, []).append(told)
         return [message for name, rows in due.items() for message in outbound(self._hub, name, rows, wall_s)]
 
-    def _open_channels(self, wall_s: float) -> list[str]:
-        return [name for name, channel in self._channels.items() if not self._is_quiet(channel.quiet, wall_s)]
-
-    def _wanted(self, row: AlertRow, open_channels: Sequence[str]) -> list[str]:
-        rule = self._rules.get(row.rule)
-        if rule is None:
-            return []
-        rank = SEVERITY_RANKS[row.severity]
-        return [
-            name
-            for name in open_channels
-            if (rule.channels is None or name in rule.channels)
-            and rank >= SEVERITY_RANKS[self._channels[name].severity]
-        ]
-
-    def _is_muted(self, row: AlertRow, wall_s: float) -> bool:
-        rule = self._rules.get(row.rule)
-        return (rule is not None and self._is_quiet(rule.quiet, wall_s)) or self._silenced_until(
-            row, wall_s
-        ) is not None
+    def _wanted_by_rule(self, wall_s: float) -> dict[str, dict[str, list[str]]]:
+        """Give the channels that may be told now, by rule and severity: of alerts there may be thousands."""
+        found: dict[str, dict[str, list[str]]] = {}
+        open_channels = [item for item in self._channels.values() if not self._is_quiet(item.quiet, wall_s)]
+        for rule in self._rules.values():
+            if self._is_quiet(rule.quiet, wall_s):
+                continue
+            meant = [item for item in open_channels if rule.channels is None or item.name in rule.channels]
+            found[rule.name] = {
+                severity: [item.name for item in meant if rank >= SEVERITY_RANKS[item.severity]]
+                for severity, rank in SEVERITY_RANKS.items()
+            }
+        return found
 
     def _is_quiet(self, names: Sequence[str], wall_s: float) -> bool:
         return any(self._quiet_times[name].covers(wall_s) for name in names)
@@ -275,12 +271,16 @@ class AlertEngine:
 
     def shown(self, wall_s: float) -> list[AlertView]:
         """Give the alerts: those that fire, critical and newest first, then pending ones, then those that are over."""
-        firing = [self._view(row, wall_s) for row in self._firing.values()]
+        firing = [self._view(self._as_found(key, row), wall_s) for key, row in self._firing.items()]
         firing.sort(key=lambda view: (-SEVERITY_RANKS[view.severity], -(view.fired_at or 0.0)))
         pending = [self._view_pending(key, pending, wall_s) for key, pending in self._pending.items()]
         pending.sort(key=lambda view: -view.since_at)
         over = [self._view(row, wall_s) for row in reversed(self._resolved.values())]
         return [*firing, *pending, *over]
+
+    def _as_found(self, key: Key, row: AlertRow) -> AlertRow:
+        newest = self._newest.get(key)
+        return row if newest is None else msgspec.structs.replace(row, message=newest.message, value=newest.value)
 
     def _view(self, row: AlertRow, wall_s: float) -> AlertView:
         return AlertView(
