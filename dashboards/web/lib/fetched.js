@@ -26,10 +26,13 @@ export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
     let timer = 0;
     let seen;
     let restUntil = 0;
+    let isReading = false;
     const read = async () => {
       clearTimeout(timer);
+      timer = 0;
       aborter?.abort();
       const mine = (aborter = new AbortController());
+      isReading = true;
       seen = changed?.(live.value.stats);
       const began = performance.now();
       try {
@@ -46,27 +49,32 @@ export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
         }));
       }
       const took = performance.now() - began;
+      isReading = false;
       restUntil = performance.now() + Math.max(everyS * 1000, took * REST_FACTOR);
       look();
     };
     const look = () => {
       clearTimeout(timer);
+      timer = 0;
       if (!everyS) return;
       const wait = restUntil - performance.now();
       if (wait > 0) timer = setTimeout(look, wait);
       else if (isWorthIt()) read();
-      else timer = setTimeout(look, 500);
+      // Otherwise the next pulse is the next occasion.
     };
     const isWorthIt = () =>
+      !isReading &&
       document.visibilityState === "visible" &&
       live.value.phase === "live" &&
       (!changed || changed(live.value.stats) !== seen);
     const unlisten = onEvent(({ kind }) => (kind === "back" || kind === "reset") && read());
+    const unwatch = live.watch(() => timer || look());
     latest.current = read;
     setState((old) => (old.path === path ? old : { path, data: null, error: null, isLoading: true }));
     read();
     return () => {
       unlisten();
+      unwatch();
       clearTimeout(timer);
       aborter?.abort();
       latest.current = null;

@@ -11,9 +11,9 @@ const HEIGHT = 148;
  * Draw lines.
  *
  * `at`: seconds. `from`, `to`: what the axis spans. `lines`: {label, values, tone: name of a colour, fill?}. `format`: a
- * value in words. Null is a gap.
+ * value in words. `steps`: what the marks of the axis may lie apart. Null is a gap.
  */
-export function Chart({ title, at, from, to, lines, format }) {
+export function Chart({ title, at, from, to, lines, format, steps }) {
   const box = useRef();
   const plot = useRef(null);
   const [index, setIndex] = useState(null);
@@ -24,7 +24,7 @@ export function Chart({ title, at, from, to, lines, format }) {
   const isEmpty = !at.length || lines.every(({ values }) => values.every((value) => value === null));
   useEffect(() => {
     if (isEmpty) return undefined;
-    const made = new uPlot(options(lines, format, box.current.clientWidth, span, setIndex), columns(at, lines), box.current);
+    const made = new uPlot(options({ lines, format, steps }, box.current.clientWidth, span, setIndex), columns(at, lines), box.current);
     plot.current = made;
     const watcher = new ResizeObserver(([{ contentRect }]) => made.setSize({ width: contentRect.width, height: HEIGHT }));
     watcher.observe(box.current);
@@ -50,7 +50,7 @@ export function Chart({ title, at, from, to, lines, format }) {
 
 const columns = (at, lines) => [at, ...lines.map((line) => line.values)];
 
-function options(lines, format, width, span, setIndex) {
+function options({ lines, format, steps }, width, span, setIndex) {
   const [ink, grid] = [colour("faint"), colour("hair")];
   const axis = { stroke: ink, font: `11px ${getComputedStyle(document.body).fontFamily}`, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
   return {
@@ -62,7 +62,7 @@ function options(lines, format, width, span, setIndex) {
     scales: { x: { range: () => span.current }, y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-3) * 1.08] } },
     axes: [
       { ...axis, grid: { show: false }, size: 26, values: (_, splits) => splits.map(clock) },
-      { ...axis, size: 52, gap: 4, values: (_, splits) => splits.map((value) => format(value)) },
+      { ...axis, size: 56, gap: 4, ...(steps && { incrs: steps }), values: (_, splits) => splits.map((value) => format(value)) },
     ],
     series: [
       {},

@@ -13,7 +13,7 @@ const CELLS_MAX = 2_000;
 
 /** `nodes`: [id, state, slots, slots in use, cordoned] for each. */
 export function NodeMap({ nodes }) {
-  const size = nodes.length <= NAMED_MAX ? "large" : nodes.length <= 300 ? "medium" : "small";
+  const size = nodes.length <= NAMED_MAX ? "large" : nodes.length <= 120 ? "medium" : "small";
   return html`<div class="map ${size}" role="list" aria-label="Nodes">
       ${nodes.slice(0, CELLS_MAX).map((node) => html`<${Cell} key=${node[0]} node=${node} isNamed=${size === "large"} />`)}
     </div>

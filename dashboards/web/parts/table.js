@@ -8,7 +8,7 @@ import { NOTHING } from "../lib/words.js";
  * Draw rows.
  *
  * `columns`: {label, cell(row), wide?: takes what is left, number?: stands right, sort?: the hub's name for its order,
- * rare?: left out where space is short}. `href(row)`: where Enter and a click lead; the first column's cell should hold
+ * rare?: left out where space is short, roomy?: holds a sentence}. `href(row)`: where Enter and a click lead; the first column's cell should hold
  * the same as a link. `order`: the column in force, `-name` for downwards.
  */
 export function Table({ label, columns, rows, keyOf, href, order, onOrder }) {
@@ -18,7 +18,7 @@ export function Table({ label, columns, rows, keyOf, href, order, onOrder }) {
   </table>`;
 }
 
-const kind = ({ number, wide, rare }) => `${number ? "number " : ""}${wide ? "wide " : ""}${rare ? "rare" : ""}`;
+const kind = (column) => ["number", "wide", "rare", "roomy"].filter((name) => column[name]).join(" ");
 
 function Head({ column, order = "", onOrder }) {
   const { label, sort } = column;

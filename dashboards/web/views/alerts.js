@@ -8,13 +8,17 @@ import { alertState } from "../lib/states.js";
 import { useNow } from "../lib/clock.js";
 import { live } from "../lib/live.js";
 import { useStore } from "../lib/store.js";
-import { moment, NOTHING, span } from "../lib/words.js";
+import { counted, moment, NOTHING, span } from "../lib/words.js";
 import { Ago, Badge } from "../parts/badge.js";
 import { attempt, Dialog } from "../parts/dialog.js";
 import { Empty, Loaded } from "../parts/notice.js";
 import { Table } from "../parts/table.js";
 
 const LENGTHS = { "1 hour": 3600, "4 hours": 14_400, "1 day": 86_400, "1 week": 604_800 };
+// What one takes in at a glance; the rest is one click away.
+const FIRING_SHOWN = 6;
+
+const GRAVITY = ["critical", "warning"];
 const ORDER = ["firing", "pending", "resolved"];
 
 const useAlerts = () => useFetched("/v1/alerts", { everyS: 3, changed: (stats) => JSON.stringify(stats?.alerts) });
@@ -22,7 +26,15 @@ const useAlerts = () => useFetched("/v1/alerts", { everyS: 3, changed: (stats) =
 /** The firing ones alone, for the overview. */
 export function FiringAlerts() {
   const alerts = useAlerts();
-  return html`<${Loaded} of=${alerts} what="Alerts">${({ alerts: all }) => html`<${AlertTable} alerts=${all.filter(({ state }) => state === "firing")} />`}<//>`;
+  const firing = alerts.data?.alerts.filter(({ state }) => state === "firing").sort(byUrgency) ?? [];
+  if (!firing.length) return null;
+  return html`<section>
+    <header class="head"><h2>Firing alerts</h2><a href=${link("alerts")}>All alerts</a></header>
+    <ul class="firing">${firing.slice(0, FIRING_SHOWN).map((alert) => html`<li key=${alert.id} class=${alert.severity === "critical" ? "bad" : "warn"}>
+      <i aria-hidden="true">${alertState("firing").glyph}</i> <span class="what">${alert.message}</span>
+      <span><${Subject} alert=${alert} /></span> <span class="faint">${alert.severity}, for <${Ago} at=${alert.since_at} /></span></li>`)}</ul>
+    ${firing.length > FIRING_SHOWN && html`<p class="faint">and ${counted(firing.length - FIRING_SHOWN, "more alert")}</p>`}
+  </section>`;
 }
 
 export function Alerts() {
@@ -38,7 +50,7 @@ export function Alerts() {
   `;
 }
 
-const byUrgency = (one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || other.since_at - one.since_at;
+const byUrgency = (one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || GRAVITY.indexOf(one.severity) - GRAVITY.indexOf(other.severity) || other.since_at - one.since_at;
 
 function AlertTable({ alerts, onSilence }) {
   const columns = [

@@ -15,6 +15,9 @@ import { Table } from "../parts/table.js";
 
 const PER_PAGE = 100;
 
+// To order a large fleet by what only live sessions know, the hub looks at all of it.
+const isOrderedByLife = (sort) => /^-?(used|free|rtt|outbox|age)$/.test(sort);
+
 const COLUMNS = [
   { label: "Node", sort: "id", cell: (node) => html`<a class="main" href=${link("nodes", node.id)}>${node.name || node.id}</a>${node.name && node.name !== node.id && html` <small class="faint">${node.id}</small>`}` },
   { label: "State", sort: "state", cell: (node) => html`<${NodeBadge} node=${node} />` },
@@ -24,7 +27,7 @@ const COLUMNS = [
   { label: "Done", number: true, cell: (node) => html`${count(node.totals.succeeded)}${node.totals.failed > 0 && html` <span class="warn" title="failed">✕ ${count(node.totals.failed)}</span>`}` },
   { label: "Outbox", sort: "outbox", number: true, rare: true, cell: (node) => node.outbox ?? NOTHING },
   { label: "Connects", sort: "connects", number: true, rare: true, cell: (node) => count(node.connects) },
-  { label: "Last disconnect", rare: true, cell: (node) => node.last_disconnect && html`<${Ago} at=${node.last_disconnect.at} /> <span class="faint">${node.last_disconnect.reason}</span>` },
+  { label: "Last disconnect", rare: true, roomy: true, cell: (node) => node.last_disconnect && html`<${Ago} at=${node.last_disconnect.at} /> <span class="faint">${node.last_disconnect.reason}</span>` },
   { label: "Labels", wide: true, cell: (node) => html`<${Labels} labels=${node.labels} />` },
   { label: "Version", sort: "version", rare: true, cell: (node) => node.version },
 ];
@@ -37,7 +40,7 @@ export function NodeBadge({ node }) {
 export function Nodes() {
   const { query } = useStore(route);
   const { filter = "", sort = "id", cursor = "" } = query;
-  const page = useFetched(withQuery("/v1/nodes", { filter, sort: sort === "id" ? "" : sort, cursor, limit: PER_PAGE }), { everyS: cursor ? 0 : 4 });
+  const page = useFetched(withQuery("/v1/nodes", { filter, sort: sort === "id" ? "" : sort, cursor, limit: PER_PAGE }), { everyS: cursor ? 0 : isOrderedByLife(sort) ? 10 : 3 });
   return html`
     <header class="head"><h1>Nodes</h1><${Filter} value=${filter} label="Filter nodes" example="state=unreachable label.site=berlin" /></header>
     <${Loaded} of=${page} what="The list of nodes">${({ nodes, total, cursor: next }) => html`

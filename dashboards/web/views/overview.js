@@ -15,15 +15,21 @@ import { FiringAlerts } from "./alerts.js";
 
 const RANGES = { "30m": [1800, 10], "2h": [7200, 10], "24h": [86_400, 300], "7d": [604_800, 300], "30d": [2_592_000, 300] };
 
+// Marks on an axis of time spans, in seconds: what people count in.
+const SPANS = [
+  ...[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 720, 1440, 2880, 7200, 14_400, 43_200].map((minutes) => minutes * 60),
+];
+
 export function Overview() {
   const stats = useStore(live, ({ stats }) => stats);
   if (!stats) return html`<p class="notice quiet" aria-busy="true">Waiting for the hub…</p>`;
   return html`
     <${Verdict} stats=${stats} />
     <${Figures} stats=${stats} />
-    ${stats.alerts?.firing > 0 && html`<section><h2>Firing alerts</h2><${FiringAlerts} /></section>`}
-    <${Charts} />
+    ${stats.alerts?.firing > 0 && html`<${FiringAlerts} />`}
     <${Fleet} />
+    <${Charts} />
   `;
 }
 
@@ -65,9 +71,10 @@ function Charts() {
   const { query } = useStore(route);
   const range = RANGES[query.range] ? query.range : "30m";
   const [lengthS, stepS] = RANGES[range];
-  // A new request each minute, so that the window moves on; in between nothing is read.
-  const minute = useStore(live, ({ stats }) => stats && Math.floor(hubNow() / 60));
-  const since = useMemo(() => Math.floor(hubNow()) - lengthS, [lengthS, minute]);
+  // The window moves on once a minute, or with each sample where those are rarer.
+  const moveS = Math.max(60, stepS);
+  const turn = useStore(live, () => Math.floor(hubNow() / moveS));
+  const since = useMemo(() => Math.floor(hubNow()) - lengthS, [lengthS, turn]);
   const history = useFetched(`/v1/history?since=${since}&step=${stepS}`, { everyS: stepS });
   return html`<section>
     <header class="head">
@@ -85,15 +92,28 @@ function Kept({ of, what, children }) {
   return html`<${Loaded} of=${{ ...of, data: of.data ?? kept.data }} what=${what}>${children}<//>`;
 }
 
-function FourCharts({ data, from, to }) {
+/** Put a hole where no sample was taken for a while: a line across it would be an invention. */
+function withHoles(data) {
+  const { at, step_s: stepS } = data;
+  const places = at.flatMap((when, n) => (n > 0 && when - at[n - 1] > 2.5 * stepS ? [null, n] : [n]));
+  if (places.length === at.length) return data;
+  const columns = Object.entries(data).filter(([, column]) => Array.isArray(column));
+  const fuller = columns.map(([name, column]) => [name, places.map((n) => (n === null ? null : column[n]))]);
+  // A hole stands a step behind the last sample before it.
+  const times = places.map((n, place) => (n === null ? at[places[place - 1]] + stepS : at[n]));
+  return { ...data, ...Object.fromEntries(fuller), at: times };
+}
+
+function FourCharts({ data: told, from, to }) {
+  const data = useMemo(() => withHoles(told), [told]);
   const perS = (name) => data[name].map((n) => (n === null ? null : n / data.step_s));
   const charts = useMemo(() => [
     { title: "Throughput", format: (n) => (n === null ? NOTHING : `${short(n)}/s`), lines: [
       { label: "submitted", values: perS("submitted"), tone: "calm" },
       { label: "succeeded", values: perS("succeeded"), tone: "good", fill: true },
       { label: "failed", values: perS("failed"), tone: "bad" }] },
-    { title: "Oldest in the queue", format: span, lines: [{ label: "waits", values: data.oldest_queued_s, tone: "warn", fill: true }] },
-    { title: "Run time", format: span, lines: [
+    { title: "Oldest in the queue", format: span, steps: SPANS, lines: [{ label: "waits", values: data.oldest_queued_s, tone: "warn", fill: true }] },
+    { title: "Run time", format: span, steps: SPANS, lines: [
       { label: "p50", values: data.run_p50_s, tone: "good" },
       { label: "p95", values: data.run_p95_s, tone: "busy" }] },
     { title: "Nodes", format: (n) => short(n), lines: [
@@ -106,7 +126,7 @@ function FourCharts({ data, from, to }) {
 function Fleet() {
   const map = useFetched("/v1/map", { everyS: 5 });
   return html`<section>
-    <h2>Nodes</h2>
+    <header class="head"><h2>Nodes</h2></header>
     <${Loaded} of=${map} what="The map of nodes">${({ nodes }) =>
       nodes.length ? html`<${NodeMap} nodes=${nodes} />` : html`<p class="notice quiet">No node has registered yet. Start one with <code>moorline node</code>.</p>`}<//>
   </section>`;

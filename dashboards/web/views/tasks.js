@@ -43,7 +43,7 @@ export function TaskTable({ tasks, without = [] }) {
 export function Tasks() {
   const { query } = useStore(route);
   const { filter = "", cursor = "" } = query;
-  const page = useFetched(withQuery("/v1/tasks", { filter, cursor, limit: PER_PAGE }), { everyS: cursor ? 0 : 3 });
+  const page = useFetched(withQuery("/v1/tasks", { filter, cursor, limit: PER_PAGE }), { everyS: cursor ? 0 : 2 });
   return html`
     <header class="head">
       <h1>Tasks</h1>

@@ -75,6 +75,7 @@ async def test_a_filter_is_applied_by_the_hub_and_stands_in_the_address(visitor:
     mine = await client.submit(app.noop.options(labels={"for": "filter"}))
     await mine.result()
     page = await visitor.open("#/tasks")
+    await expect(page.get_by_label("Filter tasks")).to_be_visible()
     await page.keyboard.press("/")
     await page.keyboard.type(f"id={mine.id} label.for=filter")
     await page.keyboard.press("Enter")
@@ -256,6 +257,61 @@ async def test_nothing_stands_out_on_a_telephone(browser: Browser, fleet: Fleet,
             await expect(page.locator("[aria-busy=true]")).to_have_count(0)
             await expect(page.locator("main > *").first).to_be_visible()
             assert await has_no_overflow(page), view
+
+
+# --- what it costs the hub ------------------------------------------------------------------------------------------
+
+
+async def pulses(page: Page, count: int) -> None:
+    """Wait until the page has felt the hub's pulse so many times."""
+    await page.evaluate(
+        """async count => {
+            const app = document.querySelector("script[type=module]").src;
+            const { live } = await import(app.replace("app.js", "lib/live.js"));
+            await new Promise(done => { const end = live.watch(() => --count || (end(), done())); });
+        }""",
+        count,
+    )
+
+
+async def test_a_page_asks_again_only_if_something_changed(visitor: Visitor, client: Client) -> None:
+    page = await visitor.open("#/tasks?filter=label.for=quiet")
+    asked: list[str] = []
+    await expect(page.get_by_text("No task matches")).to_be_visible()
+    # The first pulse may bring news of what happened before.
+    await pulses(page, 3)
+    page.on("request", lambda request: asked.append(request.url))
+    await pulses(page, 4)
+    assert asked == []
+    await client.submit(app.noop.options(labels={"for": "quiet"}))
+    await expect(page.locator("tr[data-row]")).to_have_count(1)
+    assert all("/v1/tasks?" in url for url in asked)
+
+
+async def test_a_page_follows_no_single_task_unless_it_shows_one(visitor: Visitor) -> None:
+    page = await visitor.open()
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if "/v1/events" in request.url else None)
+    await page.reload()
+    for view in ("tasks", "nodes", "errors", "alerts"):
+        await page.evaluate("view => (location.hash = `#/${view}`)", view)
+        await expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    await pulses(page, 1)
+    assert [url.partition("?")[2] for url in streams] == ["kind=hub,node,alert"]
+
+
+async def test_a_hidden_page_lets_go_of_the_hub_and_comes_back_when_it_is_looked_at(visitor: Visitor) -> None:
+    page = await visitor.open()
+    await expect(page.locator(".verdict")).to_be_visible()
+    turn = "state => { Object.defineProperty(document, 'visibilityState', { get: () => state, configurable: true }); "
+    turn += "document.dispatchEvent(new Event('visibilitychange')); }"
+    await page.clock.install()
+    async with page.expect_event("requestfailed", lambda request: "/v1/events" in request.url):
+        await page.evaluate(turn, "hidden")
+        await page.clock.fast_forward("00:30")
+    async with page.expect_request(lambda request: "/v1/events" in request.url):
+        await page.evaluate(turn, "visible")
+    await expect(page.locator(".away")).to_have_count(0)
 
 
 # --- strangers' texts -----------------------------------------------------------------------------------------------
