@@ -88,7 +88,7 @@ async def _show(settings: ClientSettings, wish: Wish) -> ExitCode:
     ) as client:
         if is_interactive() and not (wish.as_json or wish.svg):
             return await _watch(client, settings.url, wish, is_ascii=is_ascii)
-        width, height = wish.size or STILL_SIZE
+        width, height = wish.size or still_size()
         source = Source(client, settings.url)
         await source.read_once(look_of(wish.state, height))
         snapshot = source.snapshot()
@@ -117,6 +117,15 @@ async def _watch(client: Client, url: str, wish: Wish, *, is_ascii: bool) -> Exi
     )
     await top.run()
     return ExitCode.INTERRUPTED if top.signal_number == signal.SIGINT else ExitCode.OK
+
+
+def still_size() -> tuple[int, int]:
+    """Give the size of a picture of now: that of the terminal, if there is one, without the line of the cursor."""
+    if sys.stdout.isatty():
+        columns, lines = os.get_terminal_size(sys.stdout.fileno())
+        if columns and lines > 1:
+            return columns, lines - 1
+    return STILL_SIZE
 
 
 def as_text(picture: Picture, *, is_ascii: bool) -> str:
