@@ -10,10 +10,9 @@ from dashboards.terminal.header import header_height
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import LISTS, State, View
 from dashboards.terminal.views import task
+from dashboards.terminal.views.table import rows_fitting
 
 FOOTER_LINES: Final = 1
-# Over the rows of a list stand a line that says what is seen, and the titles.
-LIST_HEAD_LINES: Final = 2
 
 
 def body_height(snapshot: Snapshot, width: int, height: int) -> int:
@@ -23,7 +22,8 @@ def body_height(snapshot: Snapshot, width: int, height: int) -> int:
 
 def rows_shown(snapshot: Snapshot, state: State, width: int, height: int) -> int:
     """Give how many rows of the list that is to be seen fit."""
-    return max(1, body_height(snapshot, width, height) - (LIST_HEAD_LINES if state.view in LISTS else 0))
+    room = body_height(snapshot, width, height)
+    return rows_fitting(room) if state.view in LISTS else max(1, room)
 
 
 def settled(snapshot: Snapshot, state: State, width: int, height: int) -> State:

@@ -14,6 +14,8 @@ from dashboards.terminal.texts import line
 # How full a node is, where it has one cell: empty, then by eighths.
 _FILLED: Final = "▁▂▃▄▅▆▇█"
 
+SLOT: Final = "a cell is a slot"
+
 FULL, FREE, AWAY, CORDONED, GONE = "■", "□", "▲", "⊘", "·"
 
 # Worst first: what a cell shows that stands for several nodes.
@@ -41,8 +43,8 @@ def draw(nodes: Sequence[MapNode], width: int, height: int) -> Drawing:
         return Drawing([], "")
     tries: tuple[tuple[str, Callable[[MapNode], Group], int], ...] = (
         # Nodes of one slot each need no gaps to be told apart.
-        ("a cell is a slot", _slots, int(any(node.slots > 1 for node in nodes[: len(nodes) // 2 + 1]))),
-        ("a cell is a slot", _slots, 0),
+        (SLOT, _slots, int(any(node.slots > 1 for node in nodes[: len(nodes) // 2 + 1]))),
+        (SLOT, _slots, 0),
         ("a cell is a node", _one, 0),
     )
     room = width * height
@@ -59,9 +61,12 @@ def draw(nodes: Sequence[MapNode], width: int, height: int) -> Drawing:
     return Drawing(flowed or [], f"a cell is {per_cell} nodes")
 
 
-def legend(nodes: Sequence[MapNode]) -> list[tuple[str, str]]:
+def legend(nodes: Sequence[MapNode], scale: str) -> list[tuple[str, str]]:
     """Give what the cells mean, as far as there are such."""
-    marks = [(f"{FULL} busy", WELL), (f"{FREE} free", DIM)]
+    if scale == SLOT:
+        marks = [(f"{FULL} busy", WELL), (f"{FREE} free", DIM)]
+    else:
+        marks = [(f"{_FILLED[0]} idle", DIM), (f"{_FILLED[3]} half full", WELL), (f"{_FILLED[7]} full", WELL)]
     states = {node.state for node in nodes}
     if "unreachable" in states:
         marks.append((f"{AWAY} away", BAD))

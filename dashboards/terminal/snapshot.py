@@ -108,7 +108,9 @@ class Detail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What was heard of a hub, up to ``now_at``. ``heard_at``: when its counts came, None if never."""
+    """What was heard of a hub, up to ``now_at``. ``heard_at``: when its counts came, None if never; ``lately``: what
+    happened to nodes and alerts, newest first.
+    """
 
     url: str
     now_at: float
@@ -123,6 +125,7 @@ class Snapshot:
     nodes: Listing[NodeView] = Listing()
     tasks: Listing[TaskView] = Listing()
     events: Listing[Event] = Listing()
+    lately: tuple[Event, ...] = ()
     detail: Detail | None = None
 
     @property

@@ -44,6 +44,9 @@ REST_FACTOR: Final = 4.0
 # Events that are kept to be seen, and how far back they begin.
 EVENTS_KEPT: Final = 500
 EVENTS_BACK: Final = 200
+# What happened to nodes and alerts: so many are kept, and so many events are looked through for them in the beginning.
+LATELY_KEPT: Final = 50
+LATELY_BACK: Final = 5_000
 # Lines of a log that are kept beside what the hub keeps.
 LOG_LINES_KEPT: Final = 1_000
 
@@ -94,6 +97,8 @@ class Source:
         self._look = Look()
         self._heard = Snapshot(url=url, now_at=wall(), link=Link(since_at=wall()))
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
+        self._lately: deque[Event] = deque(maxlen=LATELY_KEPT)
+        self._counted = asyncio.Event()
         self._wake = asyncio.Event()
         self.changed: Final = asyncio.Event()
         """Set when a new picture may be worth drawing."""
@@ -157,9 +162,14 @@ class Source:
 
     async def _listen(self) -> None:
         """Take the hub's pulse, and know from its events when something must be read again."""
+        # Until it is known which event is the newest, nobody can say where the last ones begin.
+        await self._counted.wait()
+        newest_id = self._heard.stats.last_event_id if self._heard.stats is not None else 0
+        last_id = max(0, newest_id - LATELY_BACK)
         while True:
             try:
-                async with aclosing(self._client.events(kind=("hub", "node", "alert"))) as stream:
+                kinds = ("hub", "node", "alert")
+                async with aclosing(self._client.events(kind=kinds, last_id=last_id)) as stream:
                     async for event in stream:
                         self._take(event)
             except HubError:
@@ -170,10 +180,13 @@ class Source:
         if event.stats is not None:
             self._hear(stats=event.stats, heard_at=self._wall())
             self._set_link("live")
-        elif event.kind.startswith("alert"):
-            self._again("alerts")
         elif event.kind == "reset":
             self.read_again()
+        else:
+            self._lately.append(event)
+            self._hear(lately=tuple(reversed(self._lately)))
+            if event.kind.startswith("alert"):
+                self._again("alerts")
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -248,6 +261,7 @@ class Source:
     async def _read_stats(self) -> None:
         stats = await self._client.stats()
         self._hear(stats=stats, heard_at=self._wall())
+        self._counted.set()
 
     async def _read_map(self) -> None:
         self._hear(map=await reading.read_map(self._client))

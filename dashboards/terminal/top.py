@@ -20,8 +20,8 @@ from dashboards.terminal.source import Look, Source
 from dashboards.terminal.state import FilterInput, Quit, Redraw, State
 from dashboards.terminal.tty import Terminal
 
-# Frames are at least so far apart: what changes faster cannot be read.
-FRAME_S: Final = 0.1
+# Frames are at least so far apart: what changes faster cannot be read, and costs.
+FRAME_S: Final = 0.25
 # A key is answered sooner.
 KEY_FRAME_S: Final = 0.02
 # Ages grow by the second.
@@ -63,7 +63,7 @@ class Top:
         self._decoder = KeyDecoder()
         self._escape: asyncio.TimerHandle | None = None
         self._dirty = source.changed
-        self._is_pressed = False
+        self._pressed = asyncio.Event()
         self._end = asyncio.Event()
         self._still: Snapshot | None = None
         self.signal_number = 0
@@ -94,17 +94,23 @@ class Top:
     async def _draw_for_ever(self) -> None:
         while True:
             self._dirty.clear()
-            self._is_pressed = False
+            self._pressed.clear()
             if self._parent is not None and os.getppid() != self._parent:
                 self._end.set()
             self._draw()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._dirty.wait()
-            if not self._is_pressed:
-                await asyncio.sleep(FRAME_S)
-            else:
-                await asyncio.sleep(KEY_FRAME_S)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait until another frame may be drawn; a key ends the wait."""
+        if not self._pressed.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FRAME_S):
+                    await self._pressed.wait()
+        if self._pressed.is_set():
+            await asyncio.sleep(KEY_FRAME_S)
 
     def _sight(self) -> Sight:
         """Give what is on the screen: the newest, or what it was when it was held still."""
@@ -161,7 +167,7 @@ class Top:
                         self._screen.forget()
                     case _:
                         self._actor.do(intent)
-        self._is_pressed = True
+        self._pressed.set()
         self._dirty.set()
 
     # --- signals -----------------------------------------------------------------------------------------------------
@@ -208,7 +214,7 @@ class Top:
 
     def _resized(self) -> None:
         self._screen.forget()
-        self._is_pressed = True
+        self._pressed.set()
         self._dirty.set()
 
     def _suspend(self) -> None:
@@ -222,7 +228,7 @@ class Top:
     def _continued(self) -> None:
         if self._terminal.is_in_foreground:
             self._enter_again()
-            self._is_pressed = True
+            self._pressed.set()
             self._dirty.set()
 
     def _enter_again(self) -> None:

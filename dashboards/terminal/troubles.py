@@ -54,10 +54,9 @@ def _alerts(snapshot: Snapshot) -> list[Trouble]:
 
 
 def _nodes(snapshot: Snapshot) -> list[Trouble]:
-    told = {alert.subject for alert in snapshot.alerts if alert.state == "firing"}
     away = [clean(node.id) for node in snapshot.map if node.state == "unreachable"]
     count = len(away) or (snapshot.stats.nodes.get("unreachable", 0) if snapshot.stats else 0)
-    if not count or (away and told.issuperset(node.id for node in snapshot.map if node.state == "unreachable")):
+    if not count:
         return []
     names = ", ".join(away[:NAMES_MAX]) + (f" and {count - NAMES_MAX} more" if count > NAMES_MAX else "")
     what = f"{count} {'node' if count == 1 else 'nodes'} away"

@@ -6,12 +6,12 @@ from typing import Final
 
 from rich.text import Text
 
-from dashboards.terminal.columns import Column, contents_of, head, plan, row
-from dashboards.terminal.looks import DIM, PLAIN, event_look
+from dashboards.terminal.columns import Column
+from dashboards.terminal.looks import DIM, PLAIN, STRONG, event_look
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import State
 from dashboards.terminal.texts import Part, clean
-from dashboards.terminal.views.caption import caption, nothing
+from dashboards.terminal.views.table import table
 from moorline.views import Event
 from moorline.words import clock
 
@@ -27,18 +27,24 @@ COLUMNS: Final = (
 
 def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
     """Give the lines of the view."""
-    listing = snapshot.events
-    first, shown = state.events.top, listing.rows[state.events.top : state.events.top + height - 2]
-    lines = caption("events", listing, first, len(shown), "newest first", width)
-    if not listing.rows:
-        return lines + nothing(listing, "Nothing has happened since this view was opened.", width)
-    cells = [_cells(event) for event in shown]
-    chosen = plan(COLUMNS, contents_of(cells, len(COLUMNS)), width)
-    lines.append(head(COLUMNS, chosen, width))
-    return lines + [
-        row(COLUMNS, chosen, made, width, is_chosen=first + number == state.events.index)
-        for number, made in enumerate(cells)
-    ]
+    return table(
+        "events",
+        snapshot.events,
+        state.events,
+        order="newest first",
+        columns=COLUMNS,
+        cells_of=_cells,
+        about=lambda event, _titles: _about(event),
+        empty="Nothing has happened since this view was opened.",
+        width=width,
+        height=height,
+    )
+
+
+def _about(event: Event) -> list[Part]:
+    """Say what the columns had no room for."""
+    return [(clean(event.kind), STRONG), (clean(event.task_id), PLAIN), (clean(event.name), PLAIN),
+            (f"on {clean(event.node_id)}" if event.node_id else "", PLAIN), (clean(_more(event)), PLAIN)]  # fmt: skip
 
 
 def _cells(event: Event) -> list[Part]:

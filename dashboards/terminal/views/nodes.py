@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from rich.text import Text
 
 from dashboards.charts import bar
-from dashboards.terminal.columns import Column, contents_of, head, plan, row
-from dashboards.terminal.looks import BUSY, DIM, PLAIN, WARN, WELL, node_look
+from dashboards.terminal.columns import Column
+from dashboards.terminal.looks import BUSY, DIM, PLAIN, STRONG, WARN, WELL, node_look
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import NODE_SORTS, State
 from dashboards.terminal.texts import Part, clean, width_of
-from dashboards.terminal.views.caption import caption, nothing
+from dashboards.terminal.views.table import table
 from moorline.views import NodeView
 from moorline.words import ago, pairs
 
@@ -36,21 +37,37 @@ COLUMNS: Final = (
 )
 
 
+# What is said of the chosen node below the table, if its column had no room.
+_TOLD: Final = ("LAST AWAY", "CONNECTS", "OUTBOX", "TRIP", "FAILED", "LABELS", "VERSION")
+
+
 def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
     """Give the lines of the view."""
-    listing = snapshot.nodes
-    first, shown = state.nodes.top, listing.rows[state.nodes.top : state.nodes.top + height - 2]
-    order = NODE_SORTS[state.node_sort][1]
-    lines = caption("nodes", listing, first, len(shown), order, width)
-    if not listing.rows:
-        return lines + nothing(listing, "No node has registered yet; `moorline node --app …` runs one.", width)
-    cells = [_cells(node, snapshot.now_at) for node in shown]
-    chosen = plan(COLUMNS, contents_of(cells, len(COLUMNS)), width)
-    lines.append(head(COLUMNS, chosen, width))
-    return lines + [
-        row(COLUMNS, chosen, made, width, is_chosen=first + number == state.nodes.index)
-        for number, made in enumerate(cells)
+    return table(
+        "nodes",
+        snapshot.nodes,
+        state.nodes,
+        order=NODE_SORTS[state.node_sort][1],
+        columns=COLUMNS,
+        cells_of=lambda node: _cells(node, snapshot.now_at),
+        about=lambda node, titles: _about(node, snapshot.now_at, titles),
+        empty="No node has registered yet; `moorline node --app …` runs one.",
+        width=width,
+        height=height,
+    )
+
+
+def _about(node: NodeView, now_at: float, titles: Collection[str]) -> list[Part]:
+    """Say what the columns had no room for, the most telling first."""
+    cells = dict(zip((column.title for column in COLUMNS), _cells(node, now_at), strict=True))
+    missing = [
+        (f"{title.lower()} {cells[title][0]}", cells[title][1])
+        for title in _TOLD
+        if title not in titles and cells[title][0]
     ]
+    runs = f"runs {', '.join(sorted(clean(name) for name in node.handlers))}" if node.handlers else ""
+    known = f"known for {ago(node.first_seen_at, now_at)}" if node.first_seen_at else ""
+    return [(clean(node.id), STRONG), *missing, (known, DIM), (runs, DIM)]
 
 
 def _cells(node: NodeView, now_at: float) -> list[Part]:

@@ -9,13 +9,26 @@ from rich.text import Text
 
 from dashboards.charts import ceiling, columns, resampled, spark_line
 from dashboards.terminal import node_map
-from dashboards.terminal.looks import BAD, BUSY, CHOSEN, DIM, PLAIN, STRONG, WELL, Look, node_look, task_look
+from dashboards.terminal.looks import (
+    BAD,
+    BUSY,
+    CHOSEN,
+    DIM,
+    PLAIN,
+    STRONG,
+    WELL,
+    Look,
+    event_look,
+    node_look,
+    task_look,
+)
 from dashboards.terminal.scrolling import window
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import State
-from dashboards.terminal.texts import beside, cut, exact, line, padded, spread, width_of
+from dashboards.terminal.texts import beside, clean, cut, exact, line, padded, spread, width_of
 from dashboards.terminal.troubles import Trouble, troubles
 from dashboards.terminal.views.tasks import span
+from moorline.words import clock
 
 # With so many lines there is room for empty ones between the blocks.
 ROOMY_LINES: Final = 20
@@ -23,6 +36,8 @@ ROOMY_LINES: Final = 20
 CHART_CELLS_MIN: Final = 48
 CHART_LINES_MAX: Final = 4
 GAP: Final = "   "
+# With fewer lines to spare nothing is told of what happened lately.
+LATELY_LINES_MIN: Final = 3
 
 # What somebody looks for first: where it is narrow the last ones are left out.
 _TASK_STATES: Final = ("queued", "running", "lost", "failed", "succeeded", "expired", "scheduled", "cancelled")
@@ -76,6 +91,10 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
     drawn = _map(snapshot, width, free)
     if drawn:
         blocks.append(drawn)
+        free -= len(drawn) + gap
+    lately = _lately(snapshot, width, free)
+    if lately:
+        blocks.append(lately)
     lines: list[Text] = []
     for block in blocks:
         if lines and gap:
@@ -227,6 +246,20 @@ def _map(snapshot: Snapshot, width: int, free: int) -> list[Text]:
     if not drawing.lines:
         return []
     marks = line()
-    for text, style in node_map.legend(snapshot.map):
+    for text, style in node_map.legend(snapshot.map, drawing.scale):
         marks.append(f"{text}  ", style or None)
     return [spread(marks, line((drawing.scale, DIM)), width), *drawing.lines]
+
+
+def _lately(snapshot: Snapshot, width: int, free: int) -> list[Text]:
+    """Tell what happened to nodes and alerts, where there is room for it."""
+    if free < LATELY_LINES_MIN or not snapshot.lately:
+        return []
+    lines = [line(("lately", STRONG))]
+    for event in snapshot.lately[: free - 1]:
+        look = event_look(event.kind)
+        subject = clean(event.node_id or event.name)
+        said = line((clock(event.at)[:8], DIM), "  ", (padded(look.text, 14), look.style), padded(subject, 24), "  ")
+        said.append(cut(clean(event.reason), max(1, width - said.cell_len)), DIM)
+        lines.append(said)
+    return lines

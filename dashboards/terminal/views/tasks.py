@@ -7,14 +7,14 @@ from typing import Final
 from rich.text import Text
 
 from dashboards.charts import bar
-from dashboards.terminal.columns import Column, contents_of, head, plan, row
-from dashboards.terminal.looks import BUSY, DIM, PLAIN, WARN, task_look
+from dashboards.terminal.columns import Column
+from dashboards.terminal.looks import BUSY, DIM, PLAIN, STRONG, WARN, task_look
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import TASK_SORTS, State
 from dashboards.terminal.texts import Part, clean
-from dashboards.terminal.views.caption import caption, nothing
+from dashboards.terminal.views.table import table
 from moorline.views import Progress, TaskView
-from moorline.words import ago, duration
+from moorline.words import ago, duration, pairs
 
 PROGRESS_CELLS: Final = 10
 
@@ -34,19 +34,34 @@ COLUMNS: Final = (
 def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
     """Give the lines of the view."""
     listing = snapshot.tasks
-    first, shown = state.tasks.top, listing.rows[state.tasks.top : state.tasks.top + height - 2]
     order = TASK_SORTS[state.task_sort][1]
     if state.task_sort and listing.is_more:
         order = f"the newest {len(listing.rows):,} {order}"
-    lines = caption("tasks", listing, first, len(shown), order, width)
-    if not listing.rows:
-        return lines + nothing(listing, "There is no task yet; `moorline submit NAME` submits one.", width)
-    cells = [_cells(task, snapshot.now_at) for task in shown]
-    chosen = plan(COLUMNS, contents_of(cells, len(COLUMNS)), width)
-    lines.append(head(COLUMNS, chosen, width))
-    return lines + [
-        row(COLUMNS, chosen, made, width, is_chosen=first + number == state.tasks.index)
-        for number, made in enumerate(cells)
+    return table(
+        "tasks",
+        listing,
+        state.tasks,
+        order=order,
+        columns=COLUMNS,
+        cells_of=lambda task: _cells(task, snapshot.now_at),
+        about=lambda task, _titles: _about(task, snapshot.now_at),
+        empty="There is no task yet; `moorline submit NAME` submits one.",
+        width=width,
+        height=height,
+    )
+
+
+def _about(task: TaskView, now_at: float) -> list[Part]:
+    """Say what a task is called in full, and what became of it."""
+    what, style = _what(task, now_at)
+    waited = "" if task.wait_s is None else f"waited {duration(task.wait_s)}"
+    return [
+        (clean(task.id), STRONG),
+        (clean(task.name), PLAIN),
+        (f"on {clean(task.node)}" if task.node else "", PLAIN),
+        (what, style),
+        (waited, DIM),
+        (clean(pairs(task.labels)), DIM),
     ]
 
 

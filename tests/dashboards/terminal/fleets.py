@@ -184,6 +184,7 @@ WELL = Snapshot(
     nodes=Listing(rows=NODES, total=24, is_read=True),
     tasks=Listing(rows=tuple(task(number) for number in range(100)), is_more=True, is_read=True),
     events=Listing(rows=tuple(event(number) for number in range(60)), is_read=True),
+    lately=tuple(event(number) for number in range(60) if number % 5 in {2, 4}),
     detail=DETAIL,
 )
 DEGRADED = replace(
