@@ -15,6 +15,8 @@ PURE = (
     "protocol/*",
     "hub/absences.py",
     "hub/admission.py",
+    *(f"hub/alerts/{name}.py" for name in ("conditions", "delivering", "engine", "facts", "messages", "quiet")),
+    *(f"hub/alerts/{name}.py" for name in ("reading", "recents", "rules", "selecting")),
     "hub/core.py",
     "hub/departures.py",
     "hub/effects.py",

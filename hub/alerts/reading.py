@@ -226,7 +226,7 @@ def _decoded(
     known = [field.encode_name for field in msgspec.structs.fields(kind) if field.name not in given]
     _check_keys(where, table, [*known, *extra_keys])
     try:
-        return msgspec.convert({**table, **given}, kind)
+        return msgspec.convert({**table, **given}, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
         said = str(error)
         found = _AT.search(said)
@@ -235,8 +235,15 @@ def _decoded(
             message = f"{where} has no {missing[1]}" if missing else f"{where} {_lowered(said)}"
             raise SettingsError(message, "see docs/reference/alerts.md") from None
         path = found["path"]
-        value = table.get(path, "wrong") if path in table else "wrong"
+        value = table.get(path, "wrong")
         raise SettingsError(f"{where} {path} is {value!r}", _lowered(said[: found.start()])) from None
+
+
+def _path(kind: type, value: Any) -> Any:
+    """Give what TOML has no word for."""
+    if kind is not Path or not isinstance(value, str):
+        raise ValueError("Expected a path")
+    return Path(value)
 
 
 def _lowered(words: str) -> str:

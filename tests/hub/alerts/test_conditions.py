@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.alerts.conditions import UNSERVED_MAX
 from hub.alerts.facts import Alarm, Certificate, Disk, HubStart, NameCounts, Token
 from hub.store.alerts import QueueHead
 from tests.hub.alerts.looks import START_S, Desk, away, here, stopped
@@ -318,3 +319,32 @@ def test_a_second_process_with_one_id_is_critical() -> None:
     desk = desk_of("instance_conflict")
     desk.look(alarms=[alarm(kind="instance_conflict")])
     assert desk.engine.counts() == (1, 1)
+
+
+def test_without_an_answer_of_the_store_nothing_is_said_of_the_whole_fleet() -> None:
+    desk = desk_of("nodes_silent", at_least=1, share=0.1)
+    assert desk.look(away=[away("a")]) == [("firing", "")]
+    assert desk.look(away=None) == []
+
+
+def test_only_so_many_classes_that_nobody_can_run_are_told_at_once() -> None:
+    desk = desk_of("no_node_for_task")
+    found = desk.look(heads=[head(f"name{number}") for number in range(UNSERVED_MAX + 5)])
+    assert len(found) == UNSERVED_MAX
+    assert desk.look(heads=None) == []
+
+
+def test_a_class_that_waits_at_several_priorities_is_told_once() -> None:
+    desk = desk_of("no_node_for_task", filter="name=hash")
+    assert desk.look(heads=[head("hash"), head("hash"), head("other")]) == [("firing", "hash")]
+
+
+def test_names_of_which_no_look_tells_say_nothing() -> None:
+    desk = desk_of("failure_rate", at_least=1)
+    assert desk.look(names=None) == []
+
+
+def test_an_alarm_about_a_node_that_a_filter_leaves_out_is_not_told() -> None:
+    desk = desk_of("lease_expired", filter="label.site=berlin")
+    present = [here("n1", site="rome"), here("n2", site="berlin")]
+    assert desk.look(alarms=[alarm("n1"), alarm("n2"), alarm("gone")], present=present) == [("firing", "n2")]

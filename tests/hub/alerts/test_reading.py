@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import time
+import re
+import time
+from datetime import time as clock
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from hub.alerts.channels import AppriseChannel, CommandChannel, WebhookChannel
+from hub.alerts.messages import signature
 from hub.alerts.reading import ENTRIES_MAX, read_settings, settings_of
 from hub.alerts.rules import KINDS, NodeFlapping, NodeUnreachable, default_rules
 from hub.errors import SettingsError
@@ -50,7 +55,7 @@ def test_channels_and_quiet_times_become_values() -> None:
         [channel.hook]
         kind = "webhook"
         url = "https://example.com/hook"
-        secret = "s"
+        secret_file = "/etc/secret"
         severity = "critical"
         quiet = ["night"]
         headers = { X-Team = "ops" }
@@ -73,7 +78,8 @@ def test_channels_and_quiet_times_become_values() -> None:
     assert (hook.kind, script.kind, mail.kind) == ("webhook", "command", "apprise")
     assert (hook.severity, hook.quiet, hook.headers) == ("critical", ("night",), {"X-Team": "ops"})
     (night,) = settings.quiet_times
-    assert (night.begins, night.ends, night.days) == (time(22, 30), time(6), frozenset({"mon", "sun"}))
+    assert hook.secret_file == Path("/etc/secret")
+    assert (night.begins, night.ends, night.days) == (clock(22, 30), clock(6), frozenset({"mon", "sun"}))
     assert night.zone.key == "Europe/Berlin"
 
 
@@ -107,6 +113,7 @@ def test_channels_and_quiet_times_become_values() -> None:
             "[channel.x] has several secrets",
             "one of",
         ),
+        ("[channel.x]\nkind = 'webhook'\nurl = 'http://a'\nca = 3", "[channel.x] ca is 3", "expected a path"),
         ("[channel.x]\nkind = 'command'\nargv = []", "[channel.x] argv is []", "length >= 1"),
         ("[channel.x]\nkind = 'apprise'", "[channel.x] has no urls", "urls_env"),
         ("[channel.x]\nkind = 'command'\nargv = ['a']\nquiet = ['n']", "[channel.x] quiet names 'n'", "[quiet.n]"),
@@ -144,3 +151,52 @@ def test_an_error_names_the_file(tmp_path: Path) -> None:
         read_settings(path)
     path.write_text("[alerts]\nevery_s = 3")
     assert read_settings(path).every_s == 3.0
+
+
+# --- the reference ---------------------------------------------------------------------------------------------------
+
+DOCS = Path(__file__).parents[3] / "docs"
+REFERENCE = (DOCS / "reference" / "alerts.md").read_text()
+HOW_TO = (DOCS / "how-to" / "be-told-when-something-is-wrong.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_examples_of_the_docs_are_valid() -> None:
+    (example,) = blocks(REFERENCE, "toml")
+    settings = settings_of(example)
+    assert {channel.kind for channel in settings.channels} == {"webhook", "command", "apprise"}
+    for block in blocks(HOW_TO, "toml"):
+        settings_of(block)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_reference_has_each_kind_with_all_its_defaults(kind: str) -> None:
+    (line,) = [line for line in REFERENCE.splitlines() if line.startswith(f"| `{kind}` |")]
+    rule = KINDS[kind](name=kind, kind=kind)
+    assert line.endswith(f"| {rule.severity} |")
+    fields = {field.name for field in msgspec.structs.fields(type(rule))}
+    for name in fields - {"name", "kind", "severity", "channels", "quiet", "filter"}:
+        value = getattr(rule, name)
+        shown = f'"{value}"' if isinstance(value, str) else f"{value:.12g}"
+        if name == "for_s" and value == 0:
+            assert "`for_s`" not in line
+        else:
+            assert f"`{name}` {shown}" in line
+
+
+def test_the_check_of_a_signature_in_the_reference_accepts_ours_and_nothing_else() -> None:
+    (code,) = blocks(REFERENCE, "python")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    check = names["is_from_our_hub"]
+    now = str(int(time.time()))
+    headers = {"Moorline-Timestamp": now, "Moorline-Signature": signature(b"secret", now, b"{}")}
+    assert check(b"secret", headers, b"{}")
+    assert not check(b"other", headers, b"{}")
+    assert not check(b"secret", headers, b"{ }")
+    old = str(int(time.time()) - 301)
+    replayed = {"Moorline-Timestamp": old, "Moorline-Signature": signature(b"secret", old, b"{}")}
+    assert not check(b"secret", replayed, b"{}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 
 from hub.alerts.facts import Disk, NameCounts, PresentNode
 from hub.alerts.reading import settings_of
@@ -260,6 +262,22 @@ async def test_changes_that_wait_for_a_store_are_bounded_and_told_all_the_same()
     kinds = [type(operation).__name__ for operation in hub.operations]
     assert kinds.count("NoteAlerts") == 1, "the second change found no room"
     assert kinds[:2] == ["NoteAlerts", "ForgetMessages"], "what is forgotten stands behind what brings it"
+    await alerts.stop()
+
+
+async def test_certificates_are_read_from_their_files_and_one_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    soon = datetime.now(UTC) + timedelta(days=3)
+    good, bad = tmp_path / "good.pem", tmp_path / "bad.pem"
+    trustme.CA().issue_cert("hub.example", not_after=soon).cert_chain_pems[0].write_to_path(good)
+    bad.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    sender = Recorder()
+    settings = settings_of(f"[alerts]\nevery_s = 0.1\nuse_defaults = false\n[rule.certificate_expires]\n{OPS}")
+    paths = [tmp_path / "none.pem", bad, good]
+    alerts = AlertWatch(FakeHub(), settings, HUB, make_senders=lambda *_: {"ops": sender}, certificate_paths=paths)
+    await alerts.start()
+    await until(lambda: len(sender.tried) == 1)
+    (shown,) = alerts.shown()
+    assert (shown.subject, shown.state) == (str(good), "firing")
     await alerts.stop()
 
 
