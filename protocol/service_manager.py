@@ -15,9 +15,6 @@ from typing import Final
 
 logger = logging.getLogger(__name__)
 
-# The manager reads at once. If it does not, what is said is old before it is read; nothing here may wait for it longer.
-SEND_WITHIN_S: Final = 0.2
-
 # A status is a line for people; what a peer put into it must not fill a datagram.
 STATUS_CHARACTERS_MAX: Final = 400
 
@@ -34,6 +31,8 @@ class ServiceManager:
         self._address = address
         self.watchdog_s = watchdog_s if address else None
         self._status = ""
+        # What must be heard and was not taken yet, by name: at most READY, STATUS and STOPPING.
+        self._unsaid: dict[str, str] = {}
         self._has_failed = False
 
     @classmethod
@@ -54,39 +53,50 @@ class ServiceManager:
 
     def ready(self, status: str) -> None:
         """Say that what this process is for can begin."""
-        self._status = _line(status)
-        self._send(READY="1", STATUS=self._status)
+        self._say(READY="1", STATUS=self._noted(status))
 
     def status(self, status: str) -> None:
         """Say how things are, for people; only what is new is said."""
-        line = _line(status)
-        if line != self._status:
-            self._status = line
-            self._send(STATUS=line)
+        before = self._status
+        if self._noted(status) != before or self._unsaid:
+            self._say(STATUS=self._status)
 
     def alive(self) -> None:
         """Say that this process still turns. At least every `watchdog_s`, or it is killed."""
         if self.watchdog_s is not None:
-            self._send(WATCHDOG="1")
+            self._send({**self._unsaid, "WATCHDOG": "1"})
 
     def stopping(self, status: str = "stopping") -> None:
         """Say that this process ends."""
-        self._status = _line(status)
-        self._send(STOPPING="1", STATUS=self._status)
+        self._say(STOPPING="1", STATUS=self._noted(status))
 
-    def _send(self, **said: str) -> None:
+    def _noted(self, status: str) -> str:
+        self._status = " ".join(status.split())[:STATUS_CHARACTERS_MAX]
+        return self._status
+
+    def _say(self, **said: str) -> None:
+        """Say what must be heard: what cannot be said now is said with the next."""
+        self._unsaid |= said
+        self._send(self._unsaid)
+
+    def _send(self, said: Mapping[str, str]) -> None:
         if self._address is None:
             return
         path = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address
         try:
             with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as sending:
-                sending.settimeout(SEND_WITHIN_S)
+                sending.setblocking(False)
                 sending.sendto(message(said), path)
-            self._has_failed = False
+        except BlockingIOError:
+            # It has not read what was said before. Nothing here may wait for it.
+            return
         except OSError as error:
             if not self._has_failed:
                 self._has_failed = True
                 logger.warning("the service manager at %s cannot be told: %s", self._address, error)
+            return
+        self._has_failed = False
+        self._unsaid.clear()
 
 
 def message(said: Mapping[str, str]) -> bytes:
@@ -97,7 +107,3 @@ def message(said: Mapping[str, str]) -> bytes:
 def manager_of_this_process() -> ServiceManager:
     """Find the manager that started this process, if there is one."""
     return ServiceManager.found_in(os.environ, os.getpid())
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())[:STATUS_CHARACTERS_MAX]

@@ -96,6 +96,19 @@ def test_a_manager_that_is_gone_is_named_once(tmp_path: Path, caplog: pytest.Log
     assert caplog.text.count("cannot be told") == 1
 
 
+def test_what_a_busy_manager_did_not_take_is_said_with_the_next(systemd: Manager) -> None:
+    there = found(NOTIFY_SOCKET=str(systemd.path), WATCHDOG_USEC="3000000")
+    # Its queue is full after as many datagrams as the system allows.
+    for _ in range(int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text()) + 10):
+        there.alive()
+    there.ready("one")
+    there.status("two")
+    assert not any("READY" in told for told in systemd.listen())
+    there.alive()
+    there.status("two")
+    assert systemd.listen()[-1] == {"READY": "1", "STATUS": "two", "WATCHDOG": "1"}
+
+
 def test_this_process_reads_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
