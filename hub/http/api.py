@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -22,6 +23,9 @@ from hub.tokens import TokenBook
 
 # Many open pages ask for the map as often as one would; it is as old as this at most.
 MAP_HOLD_S: Final = 0.5
+
+# How long a scrape waits for the store's counts. Prometheus gives up after 10 s, and then has not even the rest.
+STATS_WITHIN_S: Final = 3.0
 
 
 class Api:
@@ -61,8 +65,9 @@ class Api:
 
     async def _reading(self) -> Reading:
         try:
-            stats = await self.backend.read(lambda store: store.stats())
-        except StoreUnavailableError:
+            async with asyncio.timeout(STATS_WITHIN_S):
+                stats = await self.backend.read(lambda store: store.stats())
+        except (StoreUnavailableError, TimeoutError):
             # What the hub knows without its store is worth most when the store is away.
             stats = None
         return self.backend.reading(stats, self.requests)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from hub.http import api
 from hub.store.contract import StoreUnavailableError
 from tests.hub.http.hub_under_test import HubUnderTest
 from tests.hub.http.test_security import bearer, give_tokens
@@ -45,6 +48,19 @@ async def test_the_store_is_asked_and_may_be_away(hub: HubUnderTest) -> None:
     hub.backend.read_error = StoreUnavailableError("busy")
     values = samples((await scrape(hub))[1])
     assert values["moorline_store_up", ()] == 0
+
+
+async def test_a_scrape_does_not_wait_for_a_store_that_is_slow(
+    hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_ever(_: object) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(api, "STATS_WITHIN_S", 0.01)
+    monkeypatch.setattr(hub.backend, "read", for_ever)
+    values = samples((await scrape(hub))[1])
+    assert (values["moorline_store_up", ()], values["moorline_hub_ready", ()]) == (0, 1)
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("node", 403), ("read", 200), ("admin", 200)])
