@@ -41,11 +41,12 @@ def fields(
     address: str = "",
     hub: str = "",
     alarm: str = "",
+    alert: str = "",
 ) -> dict[str, object]:
     """Give what a log line is about, as ``extra``; what is empty or None is left out.
 
     ``connection`` is the hub's number of a socket, ``address`` a peer's, ``hub`` the address that a node dials,
-    ``alarm`` the kind of a `hub.effects.Alarm`.
+    ``alarm`` the kind of a `hub.effects.Alarm`, ``alert`` the rule of an alert.
     """
     said: dict[str, object] = {
         "node_id": node_id,
@@ -56,6 +57,7 @@ def fields(
         "address": address,
         "hub": hub,
         "alarm": alarm,
+        "alert": alert,
     }
     return {name: value for name, value in said.items() if value not in {"", None}}
 

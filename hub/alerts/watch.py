@@ -28,6 +28,7 @@ from hub.alerts.senders import Sender, Sent, senders_for
 from hub.errors import HubStoppingError
 from hub.store.alerts import AlertMemory, ForgetMessages, NoteAlerts, PutSilence, SilenceRow
 from hub.store.contract import Now, Operation, Store, StoreUnavailableError
+from protocol.logs import fields
 
 logger = logging.getLogger(__name__)
 
@@ -248,7 +249,8 @@ class AlertWatch:
         if not decision.alerts and not decision.messages:
             return
         for row in decision.news:
-            logger.warning("alert %s: %s: %s", row.state, row.rule, row.message, extra={"node_id": row.node_id})
+            about = fields(node_id=row.node_id, alert=row.rule)
+            logger.warning("alert %s: %s: %s", row.state, row.rule, row.message, extra=about)
         if self._unsaved + len(decision.alerts) > self._unsaved_max:
             logger.error("%d changes of alerts wait for the store; this one is told and not stored", self._unsaved)
             self._courier.take(decision.messages)
