@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from hub.store import contract as store
+from hub.store.alerts import ForgetMessages, NoteAlerts
 from hub.store.contract import Operation, StoreUnavailableError
 from hub.store.history import NoteDeed
 from protocol.failpoints import VARIABLE, Failpoints
@@ -26,6 +27,8 @@ _COMMITS: Final[dict[type, str]] = {
     store.Broadcast: "broadcast",
     store.Cancel: "cancel",
     store.Claim: "claim",
+    ForgetMessages: "forget",
+    NoteAlerts: "alert",
     NoteDeed: "note",
     store.Record: "record",
     store.RegisterNode: "register",

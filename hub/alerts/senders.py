@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 import aiohttp
 from msgspec import Struct
+from yarl import URL
 
 from hub.alerts.channels import AppriseChannel, Channel, CommandChannel, WebhookChannel
 from hub.alerts.messages import in_words, signature
@@ -77,6 +78,11 @@ class WebhookSender:
     def __init__(self, channel: WebhookChannel, version: str) -> None:
         self._channel = channel
         self._secret = _secret_of(channel)
+        try:
+            # Here and not when it is sent: an error there would show an address that may be a secret itself.
+            self._url = URL(channel.url)
+        except ValueError:
+            raise SettingsError(f"[channel.{channel.name}] url is none", "https://host/path") from None
         self._agent = f"moorline/{version}"
         self._ssl = _trust_of(channel)
         self._session: aiohttp.ClientSession | None = None
@@ -88,7 +94,7 @@ class WebhookSender:
             async with (
                 asyncio.timeout(channel.timeout_s),
                 self._opened().post(
-                    channel.url, data=message.body, headers=self._headers(message), allow_redirects=False
+                    self._url, data=message.body, headers=self._headers(message), allow_redirects=False
                 ) as answer,
             ):
                 said = await answer.content.read(SAID_BYTES_MAX)

@@ -31,9 +31,9 @@ secret = "s3cret"
 """
 
 
-def give_rules(fleet: Fleet, receiver: Receiver) -> None:
+def give_rules(fleet: Fleet, receiver: Receiver, more: str = "") -> None:
     path = fleet.folder / "alerts.toml"
-    path.write_text(RULES.format(threshold=THRESHOLD_S, url=receiver.url))
+    path.write_text(RULES.format(threshold=THRESHOLD_S, url=receiver.url) + more)
     fleet.hub.add_arguments("--alerts", str(path))
 
 
@@ -123,3 +123,18 @@ async def test_what_a_receiver_could_not_take_is_delivered_once_after_it_and_the
         await until(told(receiver, "firing", "resolved"), "the receiver is told of the return")
     finally:
         await receiver.stop()
+
+
+async def test_a_restart_is_told_with_what_was_found_and_is_over_when_the_nodes_are_back(fleet: Fleet) -> None:
+    async with Receiver("s3cret") as receiver:
+        give_rules(fleet, receiver, "[rule.hub_restarted]\n")
+        fleet.hub.start()
+        fleet.add_node("n1")
+        await until_told(lambda: online(fleet, "n1"), "n1 is online")
+        assert receiver.alerts == [], "the first start is none"
+        fleet.hub.restart()
+        await until(lambda: [alert["state"] for alert in receiver.alerts] == ["firing", "resolved"], "both are told")
+        began, over = receiver.alerts
+        assert began["message"] == "the hub started again and found no open tasks; 1 node to come back"
+        assert over["message"].startswith("all nodes are back after")
+        assert began["id"] == over["id"]

@@ -113,6 +113,13 @@ def test_what_a_webhook_names_must_be_there(settings: dict[str, Any], message: s
         senders_for({"ops": channel}, "1")
 
 
+def test_an_address_that_is_none_is_refused_and_not_shown() -> None:
+    channel = WebhookChannel(name="ops", url="http://[secret")
+    with pytest.raises(SettingsError) as refused:
+        senders_for({"ops": channel}, "1")
+    assert str(refused.value) == "[channel.ops] url is none; https://host/path"
+
+
 # --- command ---------------------------------------------------------------------------------------------------------
 
 
