@@ -24,6 +24,7 @@ PURE = (
     "hub/lifecycle.py",
     "hub/meter.py",
     "hub/metrics/metric.py",
+    "hub/metrics/samples.py",
     "hub/metrics/table.py",
     "hub/reconciliation.py",
     "hub/reconnects.py",

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator
 
 from hub.metrics.metric import Metric
-from hub.metrics.table import NAMES_MAX, SECTIONS
+from hub.metrics.samples import NAMES_MAX
+from hub.metrics.table import SECTIONS
 
 _HEAD = f"""# Metrics
 

@@ -10,7 +10,8 @@ from hub.metrics import exposition
 from hub.metrics.exposition import Exposition, text_of
 from hub.metrics.metric import Labels, Metric
 from hub.metrics.reading import ChannelReading, Counts, Reading
-from hub.metrics.table import METRICS, NAMES_MAX
+from hub.metrics.samples import NAMES_MAX
+from hub.metrics.table import METRICS
 from tests.hub.metrics.readings import histogram, reading, samples, shown
 
 

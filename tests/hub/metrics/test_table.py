@@ -7,7 +7,8 @@ from hub.departures import DEPARTURES
 from hub.lifecycle import TaskState
 from hub.meter import OTHER, Meter
 from hub.metrics.reading import ChannelReading, Counts
-from hub.metrics.table import METRICS, NAMES_MAX
+from hub.metrics.samples import NAMES_MAX
+from hub.metrics.table import METRICS
 from tests.hub.metrics.readings import histogram, shown
 
 
