@@ -131,6 +131,8 @@ def _page() -> Page | None:
 
 def add_page(router: web.UrlDispatcher) -> None:
     """Serve the page at `/` and its files below `/static/`. Nobody needs a token for them: they hold no secret."""
+    # Now, and not while somebody waits: packing takes some milliseconds.
+    _page()
     router.add_get("/", _get_index)
     router.add_get("/static/{folder}/{name:.+}", _get_file)
 

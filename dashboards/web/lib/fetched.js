@@ -8,6 +8,16 @@ import { live, onEvent } from "./live.js";
 // Where an answer takes long, the page stays away this many times as long.
 const REST_FACTOR = 20;
 
+// What was read last, by path: who goes back sees it at once, while it is read anew.
+const KEPT_MAX = 20;
+const kept = new Map();
+
+function keep(path, data) {
+  kept.delete(path);
+  kept.set(path, data);
+  if (kept.size > KEPT_MAX) kept.delete(kept.keys().next().value);
+}
+
 const anyChange = (stats) => stats?.last_event_id;
 
 /**
@@ -17,7 +27,7 @@ const anyChange = (stats) => stats?.last_event_id;
  * Gives {data, error, isLoading, reload}; the last data stays while new ones are read.
  */
 export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
-  const [state, setState] = useState({ path: null, data: null, error: null, isLoading: true });
+  const [state, setState] = useState(() => begun(path));
   const latest = useRef(null);
   const reload = useCallback(() => latest.current?.(), []);
   useEffect(() => {
@@ -37,6 +47,7 @@ export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
       const began = performance.now();
       try {
         const data = await get(path, mine.signal);
+        keep(path, data);
         setState({ path, data, error: null, isLoading: false });
       } catch (error) {
         if (mine.signal.aborted) return;
@@ -70,7 +81,7 @@ export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
     const unlisten = onEvent(({ kind }) => (kind === "back" || kind === "reset") && read());
     const unwatch = live.watch(() => timer || look());
     latest.current = read;
-    setState((old) => (old.path === path ? old : { path, data: null, error: null, isLoading: true }));
+    setState((old) => (old.path === path ? old : begun(path)));
     read();
     return () => {
       unlisten();
@@ -80,6 +91,7 @@ export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
       latest.current = null;
     };
   }, [path, everyS]);
-  const isOther = state.path !== path;
-  return isOther ? { data: null, error: null, isLoading: true, reload } : { ...state, reload };
+  return { ...(state.path === path ? state : begun(path)), reload };
 }
+
+const begun = (path) => ({ path, data: kept.get(path) ?? null, error: null, isLoading: true });

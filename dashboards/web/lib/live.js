@@ -3,7 +3,7 @@
 // It says when the hub is away and comes back by itself. Hidden pages let go of it: a browser opens six connections to
 // one hub for all of its tabs, and nobody looks.
 
-import { address, askMe, me, withQuery } from "./api.js";
+import { address, askMe, get, me, withQuery } from "./api.js";
 import { Store } from "./store.js";
 
 // A pulse comes each second; after this long without one the connection is dead, whatever the browser thinks.
@@ -78,6 +78,8 @@ async function dial() {
   }
   if (who.needs_login || source || document.visibilityState === "hidden") return;
   open();
+  // The first pulse may be a second away.
+  if (!live.value.stats) get("/v1/stats").then((stats) => live.value.stats || live.patch({ stats }), () => {});
 }
 
 function open() {

@@ -2,6 +2,7 @@
 
 import { html } from "../vendor/preact-htm.js";
 import { useNow } from "../lib/clock.js";
+import { goBack, link, route } from "../lib/route.js";
 import { about, exact, pairs, span } from "../lib/words.js";
 
 /** A state as glyph, word and tone. */
@@ -39,4 +40,10 @@ export function Progress({ progress }) {
     <progress max="1" value=${share ?? undefined} aria-label="progress"></progress>
     <span>${share === null ? done : `${Math.floor(share * 100)} %`}${message && ` · ${message}`}</span>
   </span>`;
+}
+
+/** From a detail to its list. Esc presses it. */
+export function Back({ label }) {
+  const leave = (event) => (event.preventDefault(), goBack());
+  return html`<a data-back class="back" href=${link(route.value.view)} aria-label=${label} onClick=${leave}>←</a>`;
 }

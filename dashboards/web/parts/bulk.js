@@ -2,7 +2,7 @@
 
 import { post } from "../lib/api.js";
 import { counted } from "../lib/words.js";
-import { attempt, confirm, say } from "./dialog.js";
+import { attempt, confirm, say, sayHowFar } from "./dialog.js";
 
 const PIECE = 1_000;
 
@@ -34,10 +34,17 @@ export async function bulk(action, filter) {
 async function inPieces(request, what) {
   let sum = 0;
   let cursor = null;
-  do {
-    const said = await post("/v1/tasks/bulk", { ...request, ...(cursor && { cursor }) });
-    sum += said[what];
-    cursor = said.cursor;
-  } while (cursor);
+  let unsay = () => {};
+  try {
+    do {
+      const said = await post("/v1/tasks/bulk", { ...request, ...(cursor && { cursor }) });
+      sum += said[what];
+      cursor = said.cursor;
+      unsay();
+      if (cursor) unsay = sayHowFar(`${counted(sum, "task")} so far…`);
+    } while (cursor);
+  } finally {
+    unsay();
+  }
   return sum;
 }

@@ -21,6 +21,13 @@ export function say(text, tone = "good") {
   setTimeout(() => words.set(words.value.filter((other) => other !== word)), WORDS_MS);
 }
 
+/** Say how far something is that takes long; gives what takes the words back. */
+export function sayHowFar(text) {
+  const word = { text, tone: "busy" };
+  words.set([...words.value, word]);
+  return () => words.set(words.value.filter((other) => other !== word));
+}
+
 /** Do something that the hub may refuse, and say so if it does. Gives what it gave, or undefined. */
 export async function attempt(does, done) {
   try {

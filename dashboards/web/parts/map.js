@@ -14,7 +14,7 @@ const CELLS_MAX = 2_000;
 /** `nodes`: [id, state, slots, slots in use, cordoned] for each. */
 export function NodeMap({ nodes }) {
   const size = nodes.length <= NAMED_MAX ? "large" : nodes.length <= 120 ? "medium" : "small";
-  return html`<div class="map ${size}" role="list" aria-label="Nodes">
+  return html`<div class="map ${size}" role="group" aria-label="Nodes">
       ${nodes.slice(0, CELLS_MAX).map((node) => html`<${Cell} key=${node[0]} node=${node} isNamed=${size === "large"} />`)}
     </div>
     ${nodes.length > CELLS_MAX && html`<p class="faint">and ${counted(nodes.length - CELLS_MAX, "more node")}: see the nodes view</p>`}`;
@@ -24,7 +24,7 @@ function Cell({ node: [id, state, slots, used, isCordoned], isNamed }) {
   const { glyph, word, tone } = nodeState(state === "online" && isCordoned ? "cordoned" : state);
   const said = `${id}: ${word}${isCordoned && state !== "online" ? ", cordoned" : ""}, ${used} of ${slots} slots in use`;
   const share = slots && state !== "gone" ? Math.min(1, used / slots) : 0;
-  return html`<a role="listitem" class="cell ${state} ${tone} ${isCordoned ? "is-cordoned" : ""}" href=${link("nodes", id)} title=${said} aria-label=${said}>
+  return html`<a class="cell ${state} ${tone} ${isCordoned ? "is-cordoned" : ""}" href=${link("nodes", id)} title=${said} aria-label=${said}>
     <i class="fill" style=${{ height: `${share * 100}%` }}></i>
     ${state !== "online" || isCordoned ? html`<b aria-hidden="true">${glyph}</b>` : null}
     ${isNamed && html`<span aria-hidden="true">${id}</span>`}

@@ -9,11 +9,6 @@ export function Pager({ cursor, children }) {
   return html`<p class="pager faint">
     <span>${children}</span>
     ${!isFirst && html`<button onClick=${() => setQuery({ cursor: "" })}>First page</button>`}
-    ${cursor && html`<button onClick=${() => turn(cursor)}>Next page</button>`}
+    ${cursor && html`<button onClick=${() => setQuery({ cursor })}>Next page</button>`}
   </p>`;
-}
-
-function turn(cursor) {
-  setQuery({ cursor });
-  scrollTo(0, 0);
 }

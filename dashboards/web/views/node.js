@@ -7,7 +7,7 @@ import { hubNow } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { count, exact, moment, NOTHING, quoted, short, span } from "../lib/words.js";
 import { nodeState } from "../lib/states.js";
-import { Ago, Badge, Labels, Slots } from "../parts/badge.js";
+import { Ago, Back, Badge, Labels, Slots } from "../parts/badge.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { Facts } from "../parts/facts.js";
 import { Loaded } from "../parts/notice.js";
@@ -30,7 +30,7 @@ export function Node({ id }) {
   const node = useFetched(path, { everyS: 2 });
   return html`<${Loaded} of=${node} what="This node">${(data) => html`
     <header class="head">
-      <h1><a data-back class="back" href=${link("nodes")} aria-label="All nodes">←</a> ${data.name || data.id} <${NodeBadge} node=${data} /></h1>
+      <h1><${Back} label="All nodes" /> ${data.name || data.id} <${NodeBadge} node=${data} /></h1>
       ${may("admin") && html`<${Actions} node=${data} path=${path} reload=${node.reload} />`}
     </header>
     <${NodeFacts} node=${data} />

@@ -7,7 +7,7 @@ import { followEvents } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { taskState } from "../lib/states.js";
 import { counted, exact, moment, pairs, pretty, quoted, span } from "../lib/words.js";
-import { Ago, Badge, Labels, Progress } from "../parts/badge.js";
+import { Ago, Back, Badge, Labels, Progress } from "../parts/badge.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { Facts } from "../parts/facts.js";
 import { Loaded } from "../parts/notice.js";
@@ -34,7 +34,7 @@ export function Task({ id }) {
   const told = useTold(id, () => (task.reload(), attempts.reload()));
   return html`<${Loaded} of=${task} what="This task">${(data) => html`
     <header class="head">
-      <h1><a data-back class="back" href=${link("tasks")} aria-label="All tasks">←</a> ${data.name} <${Badge} state=${taskState(data.state)} /></h1>
+      <h1><${Back} label="All tasks" /> ${data.name} <${Badge} state=${taskState(data.state)} /></h1>
       ${may("submit") && html`<${Actions} task=${data} path=${path} reload=${task.reload} />`}
     </header>
     ${data.state === "running" && html`<${Progress} progress=${told.progress ?? data.progress} />`}

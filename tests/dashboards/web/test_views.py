@@ -46,7 +46,7 @@ async def test_the_overview_says_how_the_fleet_is(visitor: Visitor) -> None:
     page = await visitor.open()
     await expect(page.locator(".verdict .big")).to_have_text(re.compile("OK|Degraded"))
     await expect(page.get_by_role("link", name="Nodes online")).to_contain_text("1")
-    await expect(page.get_by_role("listitem", name=re.compile("n1: online"))).to_be_visible()
+    await expect(page.get_by_role("link", name=re.compile("n1: online"))).to_be_visible()
     await expect(page.locator(".chart")).to_have_count(4)
 
 
@@ -86,6 +86,21 @@ async def test_a_filter_is_applied_by_the_hub_and_stands_in_the_address(visitor:
     await expect(again.locator("tr[data-row]")).to_have_count(1)
     await again.get_by_role("button", name="failed").click()
     await expect(again.get_by_text("No task matches this filter.")).to_be_visible()
+
+
+async def test_who_goes_back_finds_the_list_as_it_was_left(visitor: Visitor, client: Client) -> None:
+    handle = await client.submit(app.noop.options(labels={"for": "back"}))
+    await handle.result()
+    page = await visitor.open("#/tasks?filter=label.for=back")
+    await row(page, handle.id).click()
+    await expect(page.locator("main h1")).to_contain_text("noop")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("tr[data-row]")).to_have_count(1)
+    assert "filter=label.for" in page.url
+    await page.goto(f"{visitor.url}/#/tasks/{handle.id}")
+    await page.reload()
+    await page.get_by_role("link", name="All tasks").click()
+    await expect(page.locator("main h1")).to_have_text("Tasks")
 
 
 async def test_a_filter_that_is_wrong_is_explained(visitor: Visitor) -> None:
