@@ -97,10 +97,23 @@ function Rules({ rules }) {
   const columns = [
     { label: "Rule", cell: (rule) => html`<b>${rule.name}</b>` },
     { label: "Severity", cell: (rule) => rule.severity },
-    { label: "Fires after", number: true, cell: (rule) => span(rule.for_s) },
-    { label: "Kind", wide: true, cell: (rule) => String(rule.kind).replaceAll("_", " ") },
+    { label: "Fires", cell: (rule) => (rule.for_s ? `after ${span(rule.for_s)}` : "at once") },
+    { label: "Settings", wide: true, cell: settingsOf },
   ];
   return rules.length ? html`<${Table} label="Rules" columns=${columns} rows=${rules} keyOf=${(rule) => rule.name} />` : html`<${Empty}>No rules.<//>`;
+}
+
+/** What a rule was told: its kind where that is not its name, its numbers, whom it looks at, when it is quiet. */
+function settingsOf({ name, kind, filter, quiet = [], settings = {} }) {
+  const told = Object.entries(settings).map(([key, value]) => {
+    const word = key.replace(/_s$/, "").replaceAll("_", " ");
+    if (key.endsWith("_s")) return `${word} ${span(value)}`;
+    return `${word} ${key === "share" ? `${Math.round(value * 100)} %` : value}`;
+  });
+  if (kind !== name) told.unshift(String(kind).replaceAll("_", " "));
+  if (filter) told.push(`only ${filter}`);
+  if (quiet.length) told.push("with quiet times");
+  return html`<span class="faint">${told.join(", ")}</span>`;
 }
 
 function SilenceDialog({ alert, rules, onDone }) {
