@@ -178,6 +178,10 @@ class Source:
 
     def _take(self, event: Event) -> None:
         if event.stats is not None:
+            before = self._heard.stats
+            if before is not None and before.nodes != event.stats.nodes:
+                # The map must not say something else than the counts above it.
+                self._again("map")
             self._hear(stats=event.stats, heard_at=self._wall())
             self._set_link("live")
         elif event.kind == "reset":

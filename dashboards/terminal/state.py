@@ -24,10 +24,10 @@ class View(IntEnum):
 
 LISTS: Final = frozenset({View.NODES, View.TASKS, View.EVENTS})
 
-# How the hub can sort nodes, and in which words.
+# How the hub can sort nodes, and in which words; what needs a look comes first, if nothing else is asked for.
 NODE_SORTS: Final[tuple[tuple[str, str], ...]] = (
-    ("id", "by id"),
     ("state", "worst state first"),
+    ("id", "by id"),
     ("-used", "busiest first"),
     ("-seen", "silent longest first"),
     ("-rtt", "slowest link first"),

@@ -25,7 +25,7 @@ from dashboards.terminal.looks import (
 from dashboards.terminal.scrolling import window
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import State
-from dashboards.terminal.texts import beside, clean, cut, exact, line, padded, spread, width_of
+from dashboards.terminal.texts import beside, clean, cut, line, padded, spread, width_of
 from dashboards.terminal.troubles import Trouble, troubles
 from dashboards.terminal.views.tasks import span
 from moorline.words import clock
@@ -152,17 +152,16 @@ def _troubles(found: Sequence[Trouble], state: State, width: int, height: int) -
     top = window(state.overview.top, state.overview.index, height, len(found))
     lines = []
     for number, trouble in enumerate(found[top : top + height], top):
-        left = line((trouble.look.glyph, trouble.look.style), " ", (trouble.what, trouble.look.style))
+        # The chosen one keeps its colours: it must not look worse than it is, nor better.
+        style = f"{trouble.look.style} {CHOSEN}" if number == state.overview.index else trouble.look.style
+        left = line((f"{trouble.look.glyph} {trouble.what}", style))
         room = width - left.cell_len - width_of(trouble.age) - 3
         if trouble.detail and room > 8:
             left.append(f"  {cut(trouble.detail, room - 1)}")
         hidden = len(found) - top - height
         is_last = number == top + height - 1 and hidden > 0
         right = f"+{hidden} more" if is_last else trouble.age
-        made = spread(left, line((right, DIM)), width)
-        if number == state.overview.index:
-            made = line((exact(made, width).plain, CHOSEN))
-        lines.append(made)
+        lines.append(spread(left, line((right, DIM)), width))
     return lines
 
 
@@ -174,6 +173,8 @@ def _charts(snapshot: Snapshot, width: int, free: int) -> list[Text]:
     rows = -(-len(TRENDS) // beside_each_other)
     # At least half is the map's.
     high = max(1, min(CHART_LINES_MAX, free // 3 // rows))
+    # High ones must not touch each other.
+    gap = 1 if high > 1 else 0
     if rows * high > max(1, free // 2):
         rows = max(1, free // 2 // high)
     cells = (width - len(GAP) * (beside_each_other - 1)) // beside_each_other
@@ -183,7 +184,7 @@ def _charts(snapshot: Snapshot, width: int, free: int) -> list[Text]:
         for trend in TRENDS[start : start + beside_each_other]:
             drawn = _chart(snapshot, trend, cells, high)
             block = list(beside(block, drawn, _block_width(block, cells), GAP)) if block else drawn
-        lines += block
+        lines += [line()] * (gap if lines else 0) + block
     return lines
 
 

@@ -43,7 +43,7 @@ def top(fleet: Fleet) -> Iterator[PseudoTerminal]:
 
 def test_keys_lead_through_the_views(top: PseudoTerminal) -> None:
     top.press("2")
-    top.wait_for("berlin-1", "berlin-2", "online")
+    top.wait_for("SLOTS", "berlin-1", "berlin-2")
     top.press("3")
     top.wait_for("failed", "RuntimeError: broken")
     top.press("\r")
@@ -58,7 +58,7 @@ def test_keys_lead_through_the_views(top: PseudoTerminal) -> None:
 
 def test_keys_that_come_in_pieces_are_keys(top: PseudoTerminal) -> None:
     top.press("2")
-    top.wait_for("berlin-1")
+    top.wait_for("SLOTS", "berlin-1")
     for byte in b"\x1b[B\r":
         top.press(bytes([byte]))
     top.wait_for("node=berlin-2")
@@ -94,7 +94,7 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back(fleet: Flee
         shell.press("fg\n")
         shell.wait_for("1 Overview", "OK", without="prompt>")
         shell.press("2")
-        shell.wait_for("berlin-1")
+        shell.wait_for("SLOTS", "berlin-1")
         shell.press("q")
         shell.wait_for("prompt>", without="1 Overview")
 
@@ -135,7 +135,7 @@ def test_drain_asks_and_then_drains(tmp_path: Path) -> None:
         fleet.hub.start()
         node = fleet.add_node("leaver")
         with on_terminal(*TOP, "--view", "nodes", environment={"MOORLINE_URL": fleet.hub.url}) as top:
-            top.wait_for("leaver", "online")
+            top.wait_for("SLOTS", "leaver")
             top.press("d")
             top.wait_for("Drain 1 node, leaver")
             top.press("n")
