@@ -140,7 +140,7 @@ def hub(**options: Any) -> None:
 
 def _run(options: dict[str, Any]) -> int:
     from hub.errors import SettingsError  # noqa: PLC0415  # help must not load a server
-    from hub.service import run  # noqa: PLC0415
+    from hub.process import run  # noqa: PLC0415
     from hub.settings import HubSettings  # noqa: PLC0415
     from hub.store.contract import StoreError  # noqa: PLC0415
 

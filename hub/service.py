@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import random
 import secrets
-import signal
 import ssl
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,13 +19,13 @@ from typing import TypeVar
 import msgspec
 
 from hub import effects as does
-from hub import failpoints
 from hub.admission import Admission
 from hub.alerts.certificates import expires_at
-from hub.alerts.facts import Disk, HubStart, NameCounts, PresentNode
+from hub.alerts.facts import HubStart
 from hub.alerts.messages import HubName
 from hub.alerts.reading import AlertSettings, read_settings
 from hub.alerts.watch import AlertWatch
+from hub.calls import Calls
 from hub.clock import Clock
 from hub.core import CoreSettings, HubCore
 from hub.disk import DiskWatch
@@ -39,7 +36,6 @@ from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
 from hub.http.backend import AlertCounts, Health
 from hub.http.login_cookie import kept_key
-from hub.http.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
 from hub.http.server import HttpServer
 from hub.http.views import PulseObject, stats_answer
 from hub.leases import SILENT_HEARTBEATS
@@ -47,34 +43,28 @@ from hub.meter import Meter
 from hub.metrics.gathering import gather
 from hub.metrics.instruments import Instruments
 from hub.metrics.reading import Reading
-from hub.own_terminal import OwnTerminal, address, is_here
+from hub.observed import ObservedHub
 from hub.pulse import Pulse
 from hub.sampler import SampleTimer
 from hub.samples import Sample
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
 from hub.store import contract as store
-from hub.store.contract import Committed, NewTask, NodeView, Now, Operation, Store
+from hub.store.contract import Committed, NewTask, NodeView, Operation, Store
 from hub.store.history import Deed, NoteDeed, NoteSample
 from hub.store.reader import StoreReader
 from hub.store.sqlite.store import SqliteStore
 from hub.store.writer import StoreWriter
-from hub.supervision import Supervision
 from hub.tokens import Grant, TokenBook
 from protocol.close_codes import CloseCode
 from protocol.frames import HubLimits, NodeFrame, Progress
-from protocol.logs import announce, fields
-from protocol.service_manager import manager_of_this_process
+from protocol.logs import fields
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
-
-# How long an API call waits for its commit. A commit takes a millisecond; past this the disk is stuck, and the caller
-# may repeat the call with the same ids.
-COMMIT_WITHIN_S = 30.0
 
 # How long a stopping hub goes on taking and acking results before it closes its connections.
 STOP_GRACE_S = 2.0
@@ -87,15 +77,6 @@ TICK_S_MAX = 0.5
 
 # The shortest: a backlog of due tasks must leave room for everything else.
 TICK_S_MIN = 0.005
-
-# API calls that wait for a commit at once; past it callers are told to come back.
-CALLS_MAX = 10_000
-
-# Values made and not freed before the collector looks for cycles: a batch or two, some megabytes.
-COLLECTED_AFTER = 50_000
-
-# Descriptors beside those of connections: the database and its readers, the loop, what the libraries open.
-DESCRIPTORS_SPARE = 256
 
 
 def hub_version() -> str:
@@ -123,8 +104,7 @@ class HubService:
         self._clock = Clock()
         self._tokens = TokenBook()
         self._disk = DiskWatch(settings.state / DATABASE_NAME)
-        self._calls: dict[RequestId, asyncio.Future[object]] = {}
-        self._last_call: RequestId = 0
+        self._calls = Calls()
         self._tick_timer: asyncio.TimerHandle | None = None
         self._tick_at_s = 0.0
         self._certificate_expires_at: float | None = None
@@ -222,7 +202,14 @@ class HubService:
         settings = self.settings
         files = tuple(path for path in (settings.tls_cert, settings.client_ca) if path is not None)
         return AlertWatch(
-            self,
+            ObservedHub(
+                core=self._core,
+                meter=self.meter,
+                disk=self._disk,
+                state=settings.state,
+                clock=self._clock,
+                store=self,
+            ),
             AlertSettings() if settings.alerts is None else read_settings(settings.alerts),
             HubName(id=self.hub_id, version=hub_version()),
             certificate_paths=files,
@@ -297,9 +284,7 @@ class HubService:
             await self._settle_down()
             if self._tick_timer is not None:
                 self._tick_timer.cancel()
-        for call in self._calls.values():
-            if not call.done():
-                call.set_exception(HubStoppingError())
+        self._calls.end()
 
     async def _settle_down(self) -> None:
         """Wait until nothing is on its way to the store, for a bounded time."""
@@ -323,7 +308,7 @@ class HubService:
                 case does.Close():
                     self._gateway.close(effect.connection, effect.code, effect.reason)
                 case does.Reply():
-                    self._reply(effect)
+                    self._calls.answer(effect.request, effect.answer)
                 case does.Tell():
                     self.events.tell(effect.node_id, effect.frame, self._clock().wall_s)
                 case does.Alarm():
@@ -332,16 +317,6 @@ class HubService:
                     )
                     logger.warning("%s: %s", effect.kind, effect.message, extra=about)
                     self._alerts.note_alarm(effect.kind, effect.node_id, effect.message)
-
-    def _reply(self, effect: does.Reply) -> None:
-        call = self._calls.pop(effect.request, None)
-        if call is None or call.done():
-            return
-        failpoints.before_reply(effect.answer)
-        if isinstance(effect.answer, Exception):
-            call.set_exception(effect.answer)
-        else:
-            call.set_result(effect.answer)
 
     def _committed(self, done: list[tuple[Ticket, object]], committed: Committed) -> None:
         self.events.publish(committed.events, committed.values)
@@ -440,28 +415,15 @@ class HubService:
         Cancelling the wait does not undo the call: it may still be committed.
         """
         self._check_open()
-        self._last_call += 1
-        request = self._last_call
-        call = self._calls[request] = self._loop.create_future()
+        request = self._calls.begin()
         self._apply(ask(request))
-        try:
-            async with asyncio.timeout(COMMIT_WITHIN_S):
-                return await call
-        except TimeoutError:
-            message = (
-                f"no commit within {COMMIT_WITHIN_S:.0f} s; whether it happened is open: repeat it with the same id"
-            )
-            raise HubDegradedError(message) from None
-        finally:
-            self._calls.pop(request, None)
+        return await self._calls.wait(request)
 
     def _check_open(self) -> None:
         """Raise HubStoppingError or HubDegradedError if no more calls are taken."""
         if self._stopping:
             raise HubStoppingError
-        degraded = self._core.degraded
-        if degraded is None and len(self._calls) >= CALLS_MAX:
-            degraded = f"{CALLS_MAX} calls wait already"
+        degraded = self._core.degraded or self._calls.why_full
         if degraded is not None:
             raise HubDegradedError(degraded)
 
@@ -471,12 +433,9 @@ class HubService:
 
     def put(self, operation: Operation) -> asyncio.Future[object]:
         """Put an operation to the store, however long it takes; the future has its answer, or HubStoppingError."""
-        self._last_call += 1
-        call = self._calls[self._last_call] = self._loop.create_future()
-        # Nobody need wait for it: a failure that is not asked for is not one that was forgotten.
-        call.add_done_callback(lambda future: None if future.cancelled() else future.exception())
-        self._writer.put(operation, Ticket(request=self._last_call))
-        return call
+        request = self._calls.begin()
+        self._writer.put(operation, Ticket(request=request))
+        return self._calls.future(request)
 
     async def submit(self, tasks: Sequence[NewTask]) -> store.Submitted:
         """Accept tasks; returns after the commit."""
@@ -593,49 +552,6 @@ class HubService:
         self._writer.put(NoteSample(sample=sample), Ticket())
         return True
 
-    # --- what alerts look at ----------------------------------------------------------------------------------------
-
-    def now(self) -> Now:
-        """Give the time."""
-        return self._clock()
-
-    def why_degraded(self) -> str | None:
-        """Say why the store takes no commits, None if it does."""
-        return self._core.degraded
-
-    def is_suspicious(self) -> bool:
-        """Tell whether so many nodes are silent at once that the hub suspects itself."""
-        return self._core.suspicious
-
-    def present(self) -> Sequence[PresentNode]:
-        """Give the nodes with a live session."""
-        return [
-            PresentNode(
-                session.profile,
-                session.registration.name,
-                session.registration.version,
-                session.takes_work,
-                session.skew_s,
-            )
-            for session in self._core.sessions()
-        ]
-
-    def disk_room(self) -> Disk | None:
-        """Give how much room the disk of the state has."""
-        space = self._disk.space
-        if space is None:
-            return None
-        return Disk(path=str(self.settings.state), free_bytes=space.free_bytes, total_bytes=space.total_bytes)
-
-    def take_departures(self) -> Sequence[str]:
-        """Give the ids of nodes that lost their connection since the last call."""
-        return self._core.take_departures()
-
-    def ended_by_name(self) -> Mapping[str, NameCounts]:
-        """Count the attempts that ended by task name."""
-        failures = self.meter.failures
-        return {name: NameCounts(runs.count, failures[name]) for name, runs in self.meter.runs.items()}
-
     async def _measure_pulse(self) -> bytes:
         counted = await self._measure()
         wall_s = self._clock().wall_s
@@ -646,89 +562,3 @@ def _expect(answer: object, kind: type[T]) -> T:
     if not isinstance(answer, kind):
         raise AssertionError(f"the store answered {type(answer).__name__} where {kind.__name__} was due")
     return answer
-
-
-async def serve(settings: HubSettings) -> int:
-    """Run a hub until SIGTERM or SIGINT; give the exit status.
-
-    Raises what `HubService.start` raises.
-    """
-    service = HubService(settings)
-    supervision = Supervision(manager_of_this_process(), service.health)
-    picture = _picture(settings)
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
-    try:
-        await service.start()
-        _calm_collector()
-        announce(logger, _ready_line(service))
-        supervision.start()
-        if picture is not None:
-            await picture.start(address(settings.http_host, service.http_port), service.lend_token())
-        await ended.wait()
-        supervision.stopping()
-    finally:
-        await service.stop()
-        supervision.stop()
-        if picture is not None:
-            await picture.stop()
-    return 0
-
-
-def _picture(settings: HubSettings) -> OwnTerminal | None:
-    """Give what shows the fleet on this terminal; None where nobody would see it.
-
-    With TLS the hub answers to the name in its certificate, and not to the loopback address that the picture would use.
-    """
-    is_shown = settings.dashboard and settings.tls_cert is None and is_here()
-    return OwnTerminal(settings.state) if is_shown else None
-
-
-def _ready_line(service: HubService) -> str:
-    settings = service.settings
-    secure = "s" if settings.tls_cert is not None else ""
-    nodes = f"ws{secure}://{settings.node_host}:{service.node_port}"
-    clients = f"http{secure}://{settings.http_host}:{service.http_port}"
-    return f"hub ready: nodes {nodes} http {clients} id {service.hub_id}"
-
-
-def run(settings: HubSettings) -> int:
-    """Run a hub in this process until it is told to end; give the exit status."""
-    # The loop and the writer hand the interpreter to each other for every task that comes alone. Waiting the usual 5 ms
-    # for a busy thread to let go is longer than all the rest of a task's way.
-    sys.setswitchinterval(0.0005)
-    _ask_for_descriptors(settings.connections_max + HTTP_CONNECTIONS_MAX + DESCRIPTORS_SPARE)
-    try:
-        import uvloop  # noqa: PLC0415  # not on every platform; asyncio's own loop does the same at half the speed
-    except ImportError:
-        return asyncio.run(serve(settings))
-    return uvloop.run(serve(settings))
-
-
-def _calm_collector() -> None:
-    """Have the garbage collector look less often, and not at what was there at the start.
-
-    A batch of a thousand tasks makes some ten thousand values that all live until its commit: every look at them on the
-    way is in vain, and took a twentieth of the hub's time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER, 20, 50)
-
-
-def _ask_for_descriptors(count: int) -> None:
-    """Let this process open as many files as its connections may take, or as many as the system allows.
-
-    Shells and service managers give 1,024 to who does not ask: a thousand sockets that say nothing would keep everybody
-    else out until they are cut.
-    """
-    try:
-        import resource  # noqa: PLC0415  # POSIX only
-    except ImportError:
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

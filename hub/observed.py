@@ -1,0 +1,89 @@
+"""The hub as its alerts see it: what the core, the meter and the disk say, in the words of facts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from hub.alerts.facts import Disk, NameCounts, PresentNode
+from hub.core import HubCore
+from hub.disk import DiskWatch
+from hub.meter import Meter
+from hub.store.contract import Now, Operation, Store
+
+T = TypeVar("T")
+
+
+class StoreAccess(Protocol):
+    """The way to the store, as `hub.alerts.watch.Watched` describes it."""
+
+    async def read(self, query: Callable[[Store], T]) -> T:
+        """Ask the store."""
+        ...
+
+    def put(self, operation: Operation) -> asyncio.Future[object]:
+        """Put an operation to the store, however long it takes."""
+        ...
+
+    async def perform(self, operation: Operation) -> object:
+        """Put an operation to the store and wait for its commit."""
+        ...
+
+
+class ObservedHub:
+    """A `hub.alerts.watch.Watched`. On the event loop's thread."""
+
+    def __init__(
+        self, *, core: HubCore, meter: Meter, disk: DiskWatch, state: Path, clock: Callable[[], Now], store: StoreAccess
+    ) -> None:
+        self._core = core
+        self._meter = meter
+        self._disk = disk
+        self._state = state
+        self._store = store
+        self.now = clock
+        self.put = store.put
+        self.perform = store.perform
+
+    async def read(self, query: Callable[[Store], T]) -> T:
+        """Ask the store. Raises StoreUnavailableError."""
+        return await self._store.read(query)
+
+    def why_degraded(self) -> str | None:
+        """Say why the store takes no commits, None if it does."""
+        return self._core.degraded
+
+    def is_suspicious(self) -> bool:
+        """Tell whether so many nodes are silent at once that the hub suspects itself."""
+        return self._core.suspicious
+
+    def present(self) -> Sequence[PresentNode]:
+        """Give the nodes with a live session."""
+        return [
+            PresentNode(
+                session.profile,
+                session.registration.name,
+                session.registration.version,
+                session.takes_work,
+                session.skew_s,
+            )
+            for session in self._core.sessions()
+        ]
+
+    def disk_room(self) -> Disk | None:
+        """Give how much room the disk of the state has."""
+        space = self._disk.space
+        if space is None:
+            return None
+        return Disk(path=str(self._state), free_bytes=space.free_bytes, total_bytes=space.total_bytes)
+
+    def take_departures(self) -> Sequence[str]:
+        """Give the ids of nodes that lost their connection since the last call."""
+        return self._core.take_departures()
+
+    def ended_by_name(self) -> Mapping[str, NameCounts]:
+        """Count the attempts that ended by task name."""
+        failures = self._meter.failures
+        return {name: NameCounts(runs.count, failures[name]) for name, runs in self._meter.runs.items()}
