@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+# Speed is checked by benchmarks: on a busy machine any example may take long.
+settings.register_profile("moorline", deadline=None)
+settings.load_profile("moorline")
 
 
 @pytest.hookimpl(wrapper=True)
