@@ -68,7 +68,9 @@ class Courier:
         self._clock = clock
         self._forget = forget
         self._senders = senders
-        self._lines = {name: _Line(name, sender, clock, forget, luck) for name, sender in senders.items()}
+        # Messages that the store never had: nothing is to be removed there.
+        self._unkept: set[str] = set()
+        self._lines = {name: _Line(name, sender, clock, self._done, luck) for name, sender in senders.items()}
 
     def start(self, kept: Sequence[OutboundMessage] = ()) -> None:
         """Begin to deliver, first what an earlier process left."""
@@ -76,16 +78,26 @@ class Courier:
         for line in self._lines.values():
             line.start()
 
-    def take(self, messages: Sequence[OutboundMessage]) -> None:
-        """Put messages into the lines of their channels; what is for a channel that is no more is dropped."""
+    def take(self, messages: Sequence[OutboundMessage], *, is_kept: bool = True) -> None:
+        """Put messages into the lines of their channels; what is for a channel that is no more is dropped. ``is_kept``:
+        the store has them, or will.
+        """
+        if not is_kept:
+            self._unkept.update(message.id for message in messages)
         strangers = [message for message in messages if message.channel not in self._lines]
         if strangers:
             logger.warning("%d messages are for channels that are no more; dropped", len(strangers))
-            self._forget([message.id for message in strangers])
+            self._done([message.id for message in strangers])
         for message in messages:
             line = self._lines.get(message.channel)
             if line is not None:
                 line.add(message)
+
+    def _done(self, ids: Sequence[str]) -> None:
+        kept = [message_id for message_id in ids if message_id not in self._unkept]
+        self._unkept.difference_update(ids)
+        if kept:
+            self._forget(kept)
 
     async def test(self) -> dict[str, Sent]:
         """Send a test through each channel at once, past what waits; give what came of it."""
@@ -155,7 +167,8 @@ class _Line:
             # The first may be on its way.
             oldest = self._waiting[1]
             del self._waiting[1]
-            self._give_up(oldest, f"{WAITING_MAX} messages wait already")
+            logger.error("message %s for the channel %s is given up: %d wait", oldest.id, self._name, WAITING_MAX)
+            self._forget([oldest.id])
         self._has_some.set()
 
     def state(self) -> ChannelState:
@@ -203,13 +216,9 @@ class _Line:
         if not delivering.is_given_up(self._clock().wall_s - message.made_at, self._refusals):
             return False
         self._refusals = 0
-        self._give_up(message, sent.detail)
+        logger.error("message %s for the channel %s is given up: %s", message.id, self._name, sent.detail)
         self._drop(message)
         return True
-
-    def _give_up(self, message: OutboundMessage, why: str) -> None:
-        logger.error("message %s for the channel %s is given up: %s", message.id, self._name, why)
-        self._forget([message.id])
 
     def _drop(self, message: OutboundMessage) -> None:
         self._waiting.popleft()

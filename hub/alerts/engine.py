@@ -24,7 +24,7 @@ from hub.alerts.messages import HubName, outbound
 from hub.alerts.reading import AlertSettings
 from hub.alerts.recents import Recents
 from hub.alerts.rules import FailureRate, Rule
-from hub.store.alerts import AlertRow, OutboundMessage, SilenceRow
+from hub.store.alerts import SILENCES_KEPT_MAX, AlertRow, OutboundMessage, SilenceRow
 
 logger = logging.getLogger(__name__)
 
@@ -248,6 +248,9 @@ class AlertEngine:
         """Take a silence into account, or a new end of one; forget those that are over."""
         self._silences = {known: row for known, row in self._silences.items() if row.until_at > wall_s}
         self._silences[silence.id] = silence
+        while len(self._silences) > SILENCES_KEPT_MAX:
+            # As in the store.
+            del self._silences[min(self._silences, key=lambda known: self._silences[known].made_at)]
 
     def get_silence(self, silence_id: str) -> SilenceRow | None:
         """Give a silence."""

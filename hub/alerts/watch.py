@@ -137,6 +137,7 @@ class AlertWatch:
         self._unsaved = 0
         self._unsaved_max = unsaved_max
         self._saving: set[asyncio.Task[None]] = set()
+        self._handed_on: asyncio.Event | None = None
         self._measuring: asyncio.Future[list[Certificate]] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -253,20 +254,28 @@ class AlertWatch:
             logger.warning("alert %s: %s: %s", row.state, row.rule, row.message, extra=about)
         if self._unsaved + len(decision.alerts) > self._unsaved_max:
             logger.error("%d changes of alerts wait for the store; this one is told and not stored", self._unsaved)
-            self._courier.take(decision.messages)
+            self._courier.take(decision.messages, is_kept=False)
             return
-        saving = asyncio.get_running_loop().create_task(self._save(decision), name="alert save")
+        before, self._handed_on = self._handed_on, asyncio.Event()
+        saving = asyncio.get_running_loop().create_task(
+            self._save(decision, before, self._handed_on), name="alert save"
+        )
         self._saving.add(saving)
         saving.add_done_callback(self._saving.discard)
 
-    async def _save(self, decision: Decision) -> None:
-        """Store what follows from a look, and hand the messages on: after the commit, or if it is long in coming."""
+    async def _save(self, decision: Decision, before: asyncio.Event | None, handed_on: asyncio.Event) -> None:
+        """Store what follows from a look, and hand the messages on: after the commit, or if it is long in coming; and
+        always after those of the look ``before``.
+        """
         self._unsaved += len(decision.alerts)
         try:
             stored = self._watched.put(NoteAlerts(alerts=decision.alerts, messages=decision.messages))
             within_s = SAVED_WITHIN_S if self._watched.why_degraded() is None else 0.0
             await asyncio.wait([stored], timeout=within_s)
+            if before is not None:
+                await before.wait()
             self._courier.take(decision.messages)
+            handed_on.set()
             await stored
         except HubStoppingError:
             logger.debug("the hub stopped before %d changes of alerts were stored", len(decision.alerts))
@@ -274,6 +283,7 @@ class AlertWatch:
             # The store's own fault; the messages are on their way.
             logger.exception("changes of alerts could not be stored")
         finally:
+            handed_on.set()
             self._unsaved -= len(decision.alerts)
 
     def _forget(self, ids: Sequence[str]) -> None:

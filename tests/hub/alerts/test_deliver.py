@@ -135,6 +135,17 @@ async def test_a_message_for_a_channel_that_is_no_more_is_dropped() -> None:
     await post.courier.stop()
 
 
+async def test_what_the_store_never_had_is_not_to_be_removed_there() -> None:
+    sender = Recorder()
+    post = Post(sender)
+    post.courier.start()
+    post.courier.take([message(1)], is_kept=False)
+    post.courier.take([message(2)])
+    await until(lambda: sender.tried == ["m1", "m2"] and post.forgotten)
+    assert post.forgotten == ["m2"]
+    await post.courier.stop()
+
+
 async def test_a_stop_waits_for_what_is_being_sent_and_notes_that_it_was_taken() -> None:
     sender = Recorder()
     sender.gate.clear()

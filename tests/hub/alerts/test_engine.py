@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hub.alerts.engine import OPEN_MAX, Decision
 from hub.alerts.messages import ToldAlert
+from hub.store.alerts import SILENCES_KEPT_MAX
 from tests.hub.alerts.looks import START_S, Desk, away, here, told
 
 UNREACHABLE = """
@@ -197,6 +198,15 @@ def test_a_silence_that_is_ended_is_over_at_once() -> None:
     desk.engine.put_silence(replace(silence, until_at=desk.now_s), desk.now_s)
     assert desk.look(away=[away("n1")]) == [("firing", "n1")]
     assert desk.engine.silences(desk.now_s) == []
+
+
+def test_of_too_many_silences_the_oldest_is_forgotten() -> None:
+    desk = Desk(UNREACHABLE)
+    for _ in range(SILENCES_KEPT_MAX + 1):
+        desk.silence()
+        desk.now_s += 0.01
+    assert len(desk.engine.silences(desk.now_s)) == SILENCES_KEPT_MAX
+    assert desk.engine.get_silence("s0") is None
 
 
 @pytest.mark.parametrize("place", ["rule", "channel"])
