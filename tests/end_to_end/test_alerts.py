@@ -75,6 +75,7 @@ async def test_a_killed_node_is_told_within_its_threshold_once_and_so_is_its_ret
         fleet.node("n2").kill()
         await until(lambda: receiver.stories("node_unreachable", "n2") == ["firing"], "the next alert")
         assert story(receiver) == ["firing", "resolved"]
+        assert len(receiver.taken) == 3, "no message came twice"
 
 
 async def test_a_hub_that_is_killed_before_the_threshold_tells_in_time_and_once(fleet: Fleet) -> None:

@@ -28,7 +28,9 @@ class Receiver:
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
-        return [alert for message in self.taken for alert in message["alerts"]]
+        """What was told, each message once: one that a killed hub could not note as taken comes again, with its id."""
+        messages = {message["id"]: message for message in self.taken}
+        return [alert for message in messages.values() for alert in message["alerts"]]
 
     def stories(self, rule: str, subject: str) -> list[str]:
         """Give what was told of one alert, in order."""
