@@ -14,7 +14,6 @@ import logging
 import os
 import signal
 import sys
-import termios
 from asyncio.subprocess import Process
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +42,14 @@ _GIVE_BACK: Final = "\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1049l"
 def is_here() -> bool:
     """Tell whether somebody sits at this process's terminal, and it can do more than print."""
     # The descriptors themselves: what tests and embedders put in the place of sys.stdout is no terminal.
-    return all(os.isatty(number) for number in (0, 1, 2)) and os.environ.get("TERM", "dumb") != "dumb"
+    if os.name != "posix" or not all(os.isatty(number) for number in (0, 1, 2)):
+        return False
+    try:
+        # In the background the terminal is somebody else's: whoever touches it is stopped, with the hub.
+        is_in_foreground = os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
+    return is_in_foreground and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def address(host: str, port: int) -> str:
@@ -73,6 +79,8 @@ class OwnTerminal:
 
     async def start(self, url: str, secret: str) -> None:
         """Show the dashboard of the hub at ``url``, which knows it by this secret."""
+        import termios  # noqa: PLC0415  # POSIX only
+
         self._modes = termios.tcgetattr(0)
         log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o600)
         try:
@@ -125,6 +133,8 @@ class OwnTerminal:
 
     def _give_back(self, status: int) -> None:
         """Let words go to the terminal again, and show the last of those that were kept aside."""
+        import termios  # noqa: PLC0415  # see `start`
+
         stderr, self._stderr = self._stderr, None
         if stderr is None:
             return

@@ -13,6 +13,7 @@ from dashboards.terminal.state import FilterInput, Help, Question, State
 from dashboards.terminal.texts import clean, cut, line, padded, width_of
 
 _PROMPT: Final = "filter: "
+_EXAMPLE: Final = "state=failed name~hash node=n1 age>5m"
 
 
 def footer(snapshot: Snapshot, state: State, width: int) -> Text:
@@ -32,6 +33,8 @@ def filter_line(typed: FilterInput, width: int) -> tuple[Text, int]:
     """Give the line with the filter, and the cell of the cursor; what is long is seen around the cursor."""
     room = max(1, width - width_of(_PROMPT) - 1)
     before, behind = clean(typed.text[: typed.cursor]), clean(typed.text[typed.cursor :])
+    if not typed.text:
+        return line((_PROMPT, STRONG), (cut(_EXAMPLE, room), DIM)), width_of(_PROMPT)
     while width_of(before) > room:
         before = before[1:]
     shown = cut(behind, max(0, room - width_of(before)))

@@ -221,6 +221,8 @@ class Top:
         """Give the terminal back and stop, as Ctrl-Z wants it; goes on here once the shell continues the process."""
         loop = asyncio.get_running_loop()
         self._terminal.leave()
+        # In the background, what is typed is the shell's: reading it would stop the whole process group, with a hub.
+        loop.remove_reader(self._terminal.keys)
         loop.remove_signal_handler(signal.SIGTSTP)
         os.kill(os.getpid(), signal.SIGTSTP)
         loop.add_signal_handler(signal.SIGTSTP, self._suspend)
@@ -233,6 +235,7 @@ class Top:
 
     def _enter_again(self) -> None:
         self._terminal.enter()
+        asyncio.get_running_loop().add_reader(self._terminal.keys, self._readable)
         self._screen.forget()
 
 

@@ -12,6 +12,7 @@ from websockets import ConnectionClosed, Subprotocol
 from websockets.sync.client import connect
 
 from hub.own_terminal import address
+from moorline import SyncClient
 from tests.end_to_end.processes import free_port, until
 from tests.pseudo_terminal import PseudoTerminal, on_terminal
 
@@ -100,6 +101,36 @@ def test_without_it_the_log_goes_to_the_terminal(tmp_path: Path, arguments: tupl
         assert terminal.wait() == 0
         assert b"\x1b[?1049h" not in terminal.written
         assert not (tmp_path / "hub.log").exists()
+
+
+def test_a_hub_in_the_background_goes_on_and_leaves_the_terminal_to_the_shell(tmp_path: Path) -> None:
+    command = hub_in(tmp_path)
+    url = f"http://127.0.0.1:{command[command.index('--http-port') + 1]}"
+    with on_terminal("bash", "--norc", "--noprofile", "-i", environment={**PLAIN, "PS1": "prompt> "}) as shell:
+        shell.wait_for("prompt>")
+        shell.press(f"{' '.join(command)}\n")
+        shell.wait_for("1 Overview", "OK")
+        shell.press("\x1a")
+        shell.wait_for("Stopped", "prompt>", without="1 Overview")
+        shell.press("bg\n")
+        shell.press("echo the shell says $((20 + 3))\n")
+        shell.wait_for("the shell says 23")
+        with SyncClient(url) as client:
+            assert client.stats().hub.degraded is None
+        shell.press("fg\n")
+        shell.wait_for("1 Overview", "OK", without="prompt>")
+        shell.press("\x03")
+        shell.wait_for("prompt>", without="1 Overview")
+
+
+def test_a_hub_that_begins_in_the_background_shows_no_picture(tmp_path: Path) -> None:
+    with on_terminal("bash", "--norc", "--noprofile", "-i", environment={**PLAIN, "PS1": "prompt> "}) as shell:
+        shell.wait_for("prompt>")
+        shell.press(f"{' '.join(hub_in(tmp_path))} &\n")
+        shell.wait_for("hub ready")
+        shell.press("kill -TERM $!; wait $!; echo it ended with $?\n")
+        shell.wait_for("it ended with 0")
+        assert b"\x1b[?1049h" not in shell.written
 
 
 def test_what_is_logged_meanwhile_is_kept_aside_and_shown_in_the_end(tmp_path: Path) -> None:
