@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.deploy.metric_names import exported, named
+from tests.programs import program
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
 RULES = ("recording.rules.yml", "alerting.rules.yml")
@@ -18,8 +19,7 @@ RULES = ("recording.rules.yml", "alerting.rules.yml")
 
 def promtool(*arguments: str, cwd: Path = FOLDER) -> str:
     """Run promtool; give what it said, which is an error unless it ended well."""
-    tool = shutil.which("promtool")
-    assert tool, "promtool is missing: apt-get install prometheus (see .ci/run)"
+    tool = program("promtool", package="prometheus")
     done = subprocess.run([tool, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.programs import program
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "systemd"
 MOORLINE = "/opt/moorline/bin/moorline"
@@ -18,8 +19,7 @@ EXPOSURE_MAX = {"moorline-hub.service": 1.5, "moorline-node@.service": 4.0}
 
 
 def analyze(*arguments: str, cwd: Path) -> str:
-    tool = shutil.which("systemd-analyze")
-    assert tool, "systemd-analyze is missing: apt-get install systemd (see .ci/run)"
+    tool = program("systemd-analyze", package="systemd")
     done = subprocess.run([tool, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+from tests.programs import program
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -25,18 +25,10 @@ PATIENCE_MS = 30_000
 OF_A_HUB_THAT_IS_AWAY = r"net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)"
 
 
-def chromium() -> str:
-    """Give the path of the system's Chromium."""
-    for name in NAMES:
-        if path := shutil.which(name):
-            return path
-    pytest.fail(f"the tests of the web page need a Chromium ({', '.join(NAMES)}): apt-get install chromium")
-
-
 @asynccontextmanager
 async def running_browser() -> AsyncIterator[Browser]:
     """One browser, ended whatever happens."""
-    path = chromium()
+    path = program(*NAMES, package="chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         try:
