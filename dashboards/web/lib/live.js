@@ -40,9 +40,11 @@ export function hubNow() {
 export function follow() {
   document.addEventListener("visibilitychange", watchVisibility);
   addEventListener("online", dialNow);
-  me.watch((value) => {
-    if (value?.needs_login) release();
-    else if (!source) dialNow();
+  let wasOut = false;
+  me.watch(({ needs_login: isOut }) => {
+    if (isOut) release();
+    else if (wasOut) dialNow();
+    wasOut = isOut;
   });
   dial();
 }

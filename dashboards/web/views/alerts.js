@@ -108,7 +108,8 @@ function settingsOf({ name, kind, filter, quiet = [], settings = {} }) {
   const told = Object.entries(settings).map(([key, value]) => {
     const word = key.replace(/_s$/, "").replaceAll("_", " ");
     if (key.endsWith("_s")) return `${word} ${span(value)}`;
-    return `${word} ${key === "share" ? `${Math.round(value * 100)} %` : value}`;
+    if (key.endsWith("share")) return `${word} ${Math.round(value * 100)} %`;
+    return key.endsWith("_bytes") ? `${word.replace(" bytes", "")} ${Math.round(value / 2 ** 20)} MiB` : `${word} ${value}`;
   });
   if (kind !== name) told.unshift(String(kind).replaceAll("_", " "));
   if (filter) told.push(`only ${filter}`);

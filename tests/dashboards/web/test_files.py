@@ -87,3 +87,52 @@ def test_a_wheel_holds_every_file() -> None:
     covered = {path for pattern in patterns for path in PAGE.glob(pattern)}
     files = {path for path in PAGE.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
     assert files <= covered
+
+
+# --- colours --------------------------------------------------------------------------------------------------------
+
+COLOURS = {
+    name: (light, dark)
+    for name, light, dark in re.findall(
+        r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", (PAGE / "style" / "base.css").read_text()
+    )
+}
+
+# WCAG 2.2, 1.4.3: what text of the usual size needs.
+CONTRAST_MIN = 4.5
+
+
+def luminance(colour: str) -> float:
+    """Give how bright a colour is (WCAG 2.2, "relative luminance")."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        *((text, ground) for text in ("ink", "soft", "faint", "good") for ground in ("panel", "ground")),
+        *((tone, f"{tone}-ground") for tone in ("good", "busy", "warn", "bad", "calm")),
+        *(("accent-ink", tone) for tone in ("good", "bad")),
+    ],
+)
+def test_every_text_can_be_read(text: str, ground: str, scheme: str) -> None:
+    place = ("light", "dark").index(scheme)
+    assert contrast(COLOURS[text][place], COLOURS[ground][place]) >= CONTRAST_MIN
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+def test_well_and_not_well_differ_for_those_who_see_no_red_or_green(scheme: int) -> None:
+    def blueness(name: str) -> int:
+        colour = COLOURS[name][scheme]
+        return int(colour[5:7], 16) - int(colour[1:3], 16)
+
+    assert blueness("good") > 0 > blueness("bad")
+    assert blueness("good") > 0 > blueness("warn")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -274,6 +275,28 @@ async def test_nothing_stands_out_on_a_telephone(browser: Browser, fleet: Fleet,
             assert await has_no_overflow(page), view
 
 
+async def test_everything_that_can_be_pressed_has_a_name(visitor: Visitor) -> None:
+    page = await visitor.open()
+    nameless = """[...document.querySelectorAll("a, button, input, select")]
+        .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.title || one.labels?.length))
+        .map((one) => one.outerHTML)"""
+    for view in (*VIEWS, "nodes/n1"):
+        await page.evaluate("view => (location.hash = `#/${view}`)", view)
+        await expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        assert await page.evaluate(nameless) == [], view
+
+
+async def test_a_breach_of_the_policy_would_be_noticed(browser: Browser, fleet: Fleet) -> None:
+    async def breach() -> None:
+        async with visiting(browser, fleet.hub.url) as person:
+            page = await person.open()
+            async with page.expect_console_message():
+                await page.evaluate("document.body.setAttribute('style', 'color: red')")
+
+    with pytest.raises(AssertionError, match="Content Security Policy"):
+        await breach()
+
+
 # --- what it costs the hub ------------------------------------------------------------------------------------------
 
 
@@ -305,6 +328,8 @@ async def test_a_page_asks_again_only_if_something_changed(visitor: Visitor, cli
 
 async def test_a_page_follows_no_single_task_unless_it_shows_one(visitor: Visitor) -> None:
     page = await visitor.open()
+    await expect(page.locator(".verdict")).to_be_visible()
+    await pulses(page, 1)
     streams: list[str] = []
     page.on("request", lambda request: streams.append(request.url) if "/v1/events" in request.url else None)
     await page.reload()
@@ -320,7 +345,7 @@ async def test_a_hidden_page_lets_go_of_the_hub_and_comes_back_when_it_is_looked
     await expect(page.locator(".verdict")).to_be_visible()
     turn = "state => { Object.defineProperty(document, 'visibilityState', { get: () => state, configurable: true }); "
     turn += "document.dispatchEvent(new Event('visibilitychange')); }"
-    await page.clock.install()
+    await page.clock.install(time=time.time())
     async with page.expect_event("requestfailed", lambda request: "/v1/events" in request.url):
         await page.evaluate(turn, "hidden")
         await page.clock.fast_forward("00:30")
