@@ -44,12 +44,15 @@ def is_here() -> bool:
     # The descriptors themselves: what tests and embedders put in the place of sys.stdout is no terminal.
     if os.name != "posix" or not all(os.isatty(number) for number in (0, 1, 2)):
         return False
+    return _is_in_foreground() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _is_in_foreground() -> bool:
+    """Tell whether the terminal is ours. In the background whoever touches it is stopped, and the hub with it."""
     try:
-        # In the background the terminal is somebody else's: whoever touches it is stopped, with the hub.
-        is_in_foreground = os.tcgetpgrp(0) == os.getpgrp()
+        return os.tcgetpgrp(0) == os.getpgrp()
     except OSError:
         return False
-    return is_in_foreground and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def address(host: str, port: int) -> str:
@@ -142,7 +145,7 @@ class OwnTerminal:
         os.dup2(stderr, 2)
         os.close(stderr)
         # One that ended by itself has given the terminal back; of one that was killed, this does.
-        if status < 0:
+        if status < 0 and _is_in_foreground():
             with contextlib.suppress(OSError, termios.error):
                 os.write(1, _GIVE_BACK.encode())
                 termios.tcsetattr(0, termios.TCSADRAIN, self._modes)

@@ -44,6 +44,7 @@ _CONTROLS: Final = {
     "\x10": "up",
     "\x15": "clear",
     "\x17": "erase",
+    "\x1a": "suspend",
 }
 
 _BY_LETTER: Final = {b"A": "up", b"B": "down", b"C": "right", b"D": "left", b"H": "home", b"F": "end", b"Z": "backtab"}

@@ -26,6 +26,7 @@ from dashboards.terminal.state import (
     Quit,
     Redraw,
     State,
+    Suspend,
     View,
 )
 from dashboards.terminal.texts import clean
@@ -52,6 +53,8 @@ class Sight(NamedTuple):
 
 def press(state: State, key: Key, sight: Sight) -> Pressed:
     """Give what a key leads to. A key that does nothing now leaves all as it is."""
+    if key.name == "suspend":
+        return Pressed(state, (Suspend(),))
     state = replace(settled(sight.snapshot, state, sight.width, sight.height), notice="")
     match state.dialog:
         case FilterInput() as typed:

@@ -210,6 +210,11 @@ class Quit:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspend:
+    """Give the terminal back and stop, until the shell says go on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Redraw:
     """Draw everything anew: something else wrote on the screen."""
 
@@ -237,4 +242,4 @@ class ActOnAll:
     filter: str
 
 
-Intent: TypeAlias = Quit | Redraw | Count | Act | ActOnAll
+Intent: TypeAlias = Quit | Suspend | Redraw | Count | Act | ActOnAll

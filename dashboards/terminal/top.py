@@ -17,7 +17,7 @@ from dashboards.terminal.pressing import Sight, press, rows_wanted
 from dashboards.terminal.screen import Screen
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.source import Look, Source
-from dashboards.terminal.state import FilterInput, Quit, Redraw, State
+from dashboards.terminal.state import FilterInput, Quit, Redraw, State, Suspend
 from dashboards.terminal.tty import Terminal
 
 # Frames are at least so far apart: what changes faster cannot be read, and costs.
@@ -163,6 +163,8 @@ class Top:
                 match intent:
                     case Quit():
                         self._end.set()
+                    case Suspend():
+                        self._suspend(os.getpgrp())
                     case Redraw():
                         self._screen.forget()
                     case _:
@@ -180,7 +182,7 @@ class Top:
         if not self._state.is_beside_hub:
             loop.add_signal_handler(signal.SIGINT, self._ended, signal.SIGINT)
         loop.add_signal_handler(signal.SIGWINCH, self._resized)
-        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend, None)
         loop.add_signal_handler(signal.SIGCONT, self._continued)
         try:
             yield
@@ -217,15 +219,20 @@ class Top:
         self._pressed.set()
         self._dirty.set()
 
-    def _suspend(self) -> None:
-        """Give the terminal back and stop, as Ctrl-Z wants it; goes on here once the shell continues the process."""
+    def _suspend(self, group: int | None) -> None:
+        """Give the terminal back and stop: this process, or with Ctrl-Z all of its group; goes on here once the shell
+        continues it.
+        """
         loop = asyncio.get_running_loop()
         self._terminal.leave()
         # In the background, what is typed is the shell's: reading it would stop the whole process group, with a hub.
         loop.remove_reader(self._terminal.keys)
         loop.remove_signal_handler(signal.SIGTSTP)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        loop.add_signal_handler(signal.SIGTSTP, self._suspend)
+        if group is None:
+            os.kill(os.getpid(), signal.SIGTSTP)
+        else:
+            os.killpg(group, signal.SIGTSTP)
+        loop.add_signal_handler(signal.SIGTSTP, self._suspend, None)
 
     def _continued(self) -> None:
         if self._terminal.is_in_foreground:

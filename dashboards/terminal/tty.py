@@ -15,6 +15,9 @@ from typing import Any, Final, Self
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[0m\x1b[2J"
 _LEAVE: Final = "\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1049l"
 
+# Where termios keeps the control characters.
+_CC: Final = 6
+
 # Where the size cannot be told.
 SIZE_DEFAULT: Final = (80, 24)
 
@@ -55,10 +58,17 @@ class Terminal:
             return False
 
     def enter(self) -> None:
-        """Take the terminal; twice is harmless. Ctrl-C and Ctrl-Z stay signals."""
+        """Take the terminal; twice is harmless. Ctrl-C stays a signal.
+
+        Ctrl-Z comes as a key: a signal would reach all of a process group at once, and the shell would have the
+        terminal back before we have left it.
+        """
         if self._before is None:
             self._before = termios.tcgetattr(self.keys)
         tty.setcbreak(self.keys, termios.TCSANOW)
+        modes = termios.tcgetattr(self.keys)
+        modes[_CC][termios.VSUSP] = os.fpathconf(self.keys, "PC_VDISABLE").to_bytes(1, "little")
+        termios.tcsetattr(self.keys, termios.TCSANOW, modes)
         self.write(_ENTER)
 
     def leave(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from dashboards.terminal.keys import Key
 from dashboards.terminal.pressing import Pressed, Sight, press
 from dashboards.terminal.snapshot import Listing, Snapshot
-from dashboards.terminal.state import Act, ActOnAll, Count, Help, Question, Quit, State, View, counted
+from dashboards.terminal.state import Act, ActOnAll, Count, Help, Question, Quit, State, Suspend, View, counted
 from tests.dashboards.terminal.fleets import AWAY, DEGRADED, WELL, looking_at
 
 
@@ -185,3 +185,9 @@ def test_a_notice_lasts_until_the_next_key() -> None:
 def test_a_task_scrolls_to_its_end_and_not_beyond() -> None:
     state = pressed(looking_at(View.TASK), *["pagedown"] * 30).state
     assert pressed(state, "up").state.task_top == state.task_top - 1
+
+
+def test_ctrl_z_stops_whatever_is_on_the_screen() -> None:
+    for state in (State(), pressed(looking_at(View.TASKS), "/", "x").state, pressed(State(), "?").state):
+        result = pressed(state, "suspend")
+        assert (result.state, result.intents) == (state, (Suspend(),))
