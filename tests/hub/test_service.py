@@ -302,8 +302,16 @@ async def test_an_action_is_in_the_audit_log_before_it_is_done(hub: Running) -> 
         status, _ = await hub.call("POST", f"/v1/{path}")
         assert status == 200
     watched = {NoteDeed: "line", Cancel: "cancel", Revive: "retry", NodeWish: "drain", NodeLeft: "disconnect"}
-    done_in_order = [watched[type(operation)] for operation in hub.stores[0].executed if type(operation) in watched]
-    assert done_in_order == ["line", "cancel", "line", "retry", "line", "drain", "line", "disconnect"]
+
+    def done_in_order() -> list[str]:
+        return [watched[type(operation)] for operation in hub.stores[0].executed if type(operation) in watched]
+
+    async def is_disconnected() -> bool:
+        return done_in_order()[-1] == "disconnect"
+
+    # It is answered when the connection is closed, which may be before that is stored.
+    await until(is_disconnected)
+    assert done_in_order() == ["line", "cancel", "line", "retry", "line", "drain", "line", "disconnect"]
     _, log = await hub.call("GET", "/v1/audit")
     actions = [entry["action"] for entry in log["entries"]]
     assert actions == ["node.disconnect", "node.drain", "task.retry", "task.cancel"]
