@@ -8,7 +8,7 @@ import { route } from "./lib/route.js";
 import { useStore } from "./lib/store.js";
 import { Questions, Words } from "./parts/dialog.js";
 import { Frame } from "./parts/frame.js";
-import { Empty } from "./parts/notice.js";
+import { Empty, Problem } from "./parts/notice.js";
 import { Alerts } from "./views/alerts.js";
 import { Audit } from "./views/audit.js";
 import { Errors } from "./views/errors.js";
@@ -26,6 +26,7 @@ const DETAILS = { nodes: Node, tasks: Task };
 function App() {
   const who = useStore(me);
   const phase = useStore(live, (value) => value.phase);
+  if (phase === "refused") return html`<main class="login"><${Problem} error=${live.value.error} /></main>`;
   if (who?.needs_login) return html`<${Login} />`;
   if (!who && phase === "connecting") return null;
   return html`<${Frame}><${View} /><//><${Questions} /><${Words} />`;

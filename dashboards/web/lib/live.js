@@ -14,8 +14,11 @@ const DIAL_MS_MAX = 5_000;
 // How long a hidden page keeps its stream.
 const HIDDEN_MS = 20_000;
 
-/** phase: connecting (never seen the hub), live, away. since: when the phase began, in ms of this browser. */
-export const live = new Store({ phase: "connecting", since: Date.now(), stats: null, why: "" });
+/**
+ * phase: connecting (never seen the hub), live, away, refused (it is there and wants nothing to do with this page).
+ * since: when the phase began, in ms of this browser. error: why it refused.
+ */
+export const live = new Store({ phase: "connecting", since: Date.now(), stats: null, why: "", error: null });
 
 const listeners = new Set();
 let source = null;
@@ -75,7 +78,8 @@ async function dial() {
     // An event source does not say why it fails; this does.
     who = await askMe();
   } catch (error) {
-    lost(error.message);
+    if (error.status === 403) live.patch({ phase: "refused", error });
+    else lost(error.message);
     return;
   }
   if (who.needs_login || source || document.visibilityState === "hidden") return;
@@ -109,7 +113,7 @@ function take(event) {
   skewS = event.at - Date.now() / 1000;
   const { phase, since } = live.value;
   const isBack = phase !== "live";
-  live.set({ phase: "live", since: isBack ? Date.now() : since, stats: event.stats, why: "" });
+  live.set({ phase: "live", since: isBack ? Date.now() : since, stats: event.stats, why: "", error: null });
   if (isBack) for (const listener of listeners) listener({ kind: "back" });
 }
 

@@ -9,7 +9,10 @@ const words = new Store([]);
 // Long enough to be read twice.
 const WORDS_MS = 6_000;
 
-/** Ask; gives whether to go on. `text` says what will happen, `action` is the word on the button. */
+/**
+ * Ask; gives whether to go on. `text` says what will happen, `action` is the word on the button; Enter presses it unless
+ * it `isGrave`.
+ */
 export function confirm({ title, text, action, isGrave = false }) {
   return new Promise((resolve) => question.set({ title, text, action, isGrave, resolve }));
 }
@@ -64,8 +67,8 @@ export function Questions() {
     <h2>${asked.title}</h2>
     <p>${asked.text}</p>
     <p class="buttons">
-      <button onClick=${() => answer(false)}>Leave it</button>
-      <button class=${asked.isGrave ? "grave" : "main"} autofocus onClick=${() => answer(true)}>${asked.action}</button>
+      <button autofocus=${asked.isGrave} onClick=${() => answer(false)}>Leave it</button>
+      <button class=${asked.isGrave ? "grave" : "main"} autofocus=${!asked.isGrave} onClick=${() => answer(true)}>${asked.action}</button>
     </p>
   <//>`;
 }

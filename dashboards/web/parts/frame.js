@@ -17,6 +17,10 @@ export function Frame({ children }) {
   const { view } = useStore(route);
   const phase = useStore(live, (value) => value.phase);
   useStore(me);
+  useEffect(() => {
+    // On a narrow screen the views' names scroll.
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [view]);
   const views = [...VIEWS, ...(may("admin") ? ["audit"] : [])];
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>To the content</a>

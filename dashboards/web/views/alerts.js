@@ -21,7 +21,7 @@ const FIRING_SHOWN = 6;
 const GRAVITY = ["critical", "warning"];
 const ORDER = ["firing", "pending", "resolved"];
 
-const useAlerts = () => useFetched("/v1/alerts", { everyS: 3, changed: (stats) => JSON.stringify(stats?.alerts) });
+const useAlerts = () => useFetched("/v1/alerts", { everyS: 3 });
 
 /** The firing ones alone, for the overview. */
 export function FiringAlerts() {

@@ -14,7 +14,7 @@ const filterOf = (group) => `errorgroup=${quoted(group.id)}`;
 const tasksOf = (group) => link("tasks", "", { filter: filterOf(group) });
 
 export function Errors() {
-  const page = useFetched("/v1/errors?limit=200", { everyS: 5, changed: (stats) => `${stats?.tasks.failed} ${stats?.tasks.lost}` });
+  const page = useFetched("/v1/errors?limit=200", { everyS: 5 });
   const columns = [
     { label: "Error", wide: true, cell: (group) => html`<a class="main" href=${tasksOf(group)}>${group.type || group.kind}</a> <span class="fault">${group.message}</span>${group.place && html`<small class="place faint">${group.place}</small>`}` },
     { label: "Task", cell: (group) => group.name },

@@ -174,6 +174,15 @@ async def test_a_node_shows_its_sessions_and_what_it_runs(visitor: Visitor, clie
     gate.write_text("go on")
 
 
+async def test_a_page_by_a_name_that_is_not_the_hub_s_is_told_why_it_sees_nothing(
+    browser: Browser, fleet: Fleet
+) -> None:
+    async with visiting(browser, fleet.hub.url.replace("127.0.0.1", "rebound.example")) as person:
+        person.tolerated = "status of 403"
+        page = await person.open()
+        await expect(page.get_by_role("alert")).to_contain_text("serves its own machine alone")
+
+
 # --- doing ----------------------------------------------------------------------------------------------------------
 
 
