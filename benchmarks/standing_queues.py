@@ -14,8 +14,10 @@ from typing import Final
 
 from benchmarks.throughput import DATA
 from hub.settings import DATABASE_NAME
-from hub.store.contract import NewTask, Now, Submit, TaskOptions
+from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
+from hub.store.submissions import Submit
+from hub.store.tasks import NewTask, TaskOptions
 
 LATE: Final = ("shift", "late")
 

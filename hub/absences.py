@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from hub.leases import is_silent, remaining_s, suspects_itself
-from hub.store.contract import Silence
+from hub.store.attempts import Silence
 
 Holder: TypeAlias = tuple[str, str]
 """``(node_id, instance_id)``"""

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hub.store.contract import Now
+from hub.store.now import Now
 
 logger = logging.getLogger(__name__)
 

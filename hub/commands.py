@@ -142,7 +142,7 @@ def _run(options: dict[str, Any]) -> int:
     from hub.errors import SettingsError  # noqa: PLC0415  # help must not load a server
     from hub.process import run  # noqa: PLC0415
     from hub.settings import HubSettings  # noqa: PLC0415
-    from hub.store.contract import StoreError  # noqa: PLC0415
+    from hub.store.errors import StoreError  # noqa: PLC0415
 
     try:
         settings = HubSettings(**options)
@@ -334,7 +334,7 @@ def _check_folder(state: Path) -> None:
 
 def _on_store(action: Callable[[], T]) -> T:
     from hub.errors import SettingsError  # noqa: PLC0415
-    from hub.store.contract import StoreError  # noqa: PLC0415
+    from hub.store.errors import StoreError  # noqa: PLC0415
 
     try:
         return action()

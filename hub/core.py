@@ -22,8 +22,16 @@ from hub.effects import Aside, ConnectionId, Effect, RequestId, Ticket
 from hub.leases import is_silent
 from hub.scheduling import SlotPool
 from hub.sessions import REMEMBERED_S, Fleet, LiveNode, Session, succession
-from hub.store import contract as store
-from hub.store.contract import WEEK_S, Assignment, NewTask, Now, Offer, TaskClass, class_of
+from hub.store.assignments import Assignment, Claim, Claimed, Offer
+from hub.store.attempts import AttemptResult, Record, Recorded, Release, Released
+from hub.store.logs import AppendLogs
+from hub.store.node_views import NodeView
+from hub.store.nodes import HUB_STOPPED, Inherited, NodeLeft, NodeSeen, Reconciled, RegisterNode
+from hub.store.now import Now
+from hub.store.submissions import Broadcast, Submit, Submitted
+from hub.store.sweeps import Sweep, Swept
+from hub.store.tasks import WEEK_S, NewTask, TaskClass, class_of
+from hub.store.wishes import Cancel, Cancelled, NodeWish, Revive
 from protocol import frames
 from protocol.close_codes import CloseCode
 from protocol.codec import check_json
@@ -196,7 +204,7 @@ class HubCore:
 
     # --- the hub as a whole ---------------------------------------------------------------------------------------
 
-    def started(self, inherited: store.Inherited, now: Now) -> None:
+    def started(self, inherited: Inherited, now: Now) -> None:
         """Take note of what the store holds: a hub that starts counts every lease as renewed."""
         for holder in inherited.holders:
             self._absences.begin(holder, now.steady_s)
@@ -251,11 +259,11 @@ class HubCore:
             self._departures.append(session.node_id)
         self._absences.begin((session.node_id, session.instance_id), session.heard_s)
         self.counts[f"disconnects_{departure(reason, stopping=self._stopping)}"] += 1
-        left = store.NodeLeft(
+        left = NodeLeft(
             node_id=session.node_id,
             instance_id=session.instance_id,
             session_id=session.session_id,
-            reason=store.HUB_STOPPED if self._stopping else reason[:200],
+            reason=HUB_STOPPED if self._stopping else reason[:200],
             gone=gone,
         )
         return [does.Persist(left)]
@@ -424,7 +432,7 @@ class HubCore:
         self._absences.end((session.node_id, session.instance_id))
         session.settling.clear()
         session.aside = 0
-        operation = store.RegisterNode(
+        operation = RegisterNode(
             node_id=session.node_id,
             instance_id=session.instance_id,
             predecessors=predecessors,
@@ -438,7 +446,7 @@ class HubCore:
             operation, does.RegisterTicket(node_id=session.node_id, connection=connection, resumed=resumed)
         )
 
-    def _registered(self, ticket: does.RegisterTicket, answer: store.Reconciled) -> list[Effect]:
+    def _registered(self, ticket: does.RegisterTicket, answer: Reconciled) -> list[Effect]:
         """The registration is committed: tell the node, push again what did not arrive, offer what is free."""
         session = self._sessions.get(ticket.node_id)
         if session is None or session.connection != ticket.connection:
@@ -456,7 +464,7 @@ class HubCore:
             told.append(does.Alarm(kind="unknown_attempts", node_id=session.node_id, message=message))
         return [*told, *self._offer_all(session)]
 
-    def _welcome(self, session: Session, answer: store.Reconciled, *, resumed: bool) -> list[Frame]:
+    def _welcome(self, session: Session, answer: Reconciled, *, resumed: bool) -> list[Frame]:
         settings = self._settings
         kind = frames.Resumed if resumed else frames.Registered
         session.spread_s = self._spread_s()
@@ -493,7 +501,7 @@ class HubCore:
     def _bid_farewell(self, session: Session, connection: ConnectionId, frame: frames.Bye) -> list[Effect]:
         told = self._lose_connection(session, f"bye: {frame.reason}" if frame.reason else "bye", gone=True)
         self._forget(session)
-        wish = store.NodeWish(node_id=session.node_id, draining=False)
+        wish = NodeWish(node_id=session.node_id, draining=False)
         return [*told, does.Persist(wish, does.LeaveTicket(connection=connection))]
 
     def _forget(self, session: Session) -> None:
@@ -520,7 +528,7 @@ class HubCore:
         freed = len(session.held.intersection(keys))
         session.settling.update(keys)
         offers, aside = self._offer_freed(session, freed)
-        operation = store.Record(results=settled, offers=offers, luck=self._luck())
+        operation = Record(results=settled, offers=offers, luck=self._luck())
         ticket = does.RecordTicket(node_id=session.node_id, instance_id=session.instance_id, keys=keys, aside=aside)
         return [does.Persist(operation, ticket)]
 
@@ -540,7 +548,7 @@ class HubCore:
         # Only what was taken from the pool goes back to it; freed slots enter it when the results are committed.
         return [offer], {session.node_id: does.Put(session.connection, besides)}
 
-    def _recorded(self, ticket: does.RecordTicket, answer: store.Recorded) -> list[Effect]:
+    def _recorded(self, ticket: does.RecordTicket, answer: Recorded) -> list[Effect]:
         """Results are committed: free their slots, ack them."""
         session = self._sessions.get(ticket.node_id)
         told: list[Effect] = []
@@ -582,7 +590,7 @@ class HubCore:
             self.counts["log_lines_dropped"] += len(lines)
             return [does.Tell(session.node_id, frames.Log(lines=lines))]
         session.logs_under_way += 1
-        append = store.AppendLogs(
+        append = AppendLogs(
             node_id=session.node_id, lines=lines, lines_max=self._settings.limits.log_lines_per_task_max
         )
         told = does.Tell(session.node_id, frames.Log(lines=lines))
@@ -601,7 +609,7 @@ class HubCore:
     def _claim(self, offers: Sequence[Offer]) -> list[Effect]:
         if not offers:
             return []
-        return [does.Persist(store.Claim(offers=offers), Ticket(aside=self._aside(offers)))]
+        return [does.Persist(Claim(offers=offers), Ticket(aside=self._aside(offers)))]
 
     def _aside(self, offers: Iterable[Offer]) -> Aside:
         aside: dict[str, does.Put] = {}
@@ -649,26 +657,26 @@ class HubCore:
         waits_s = [_wait_s(task, now) for task in tasks if task.options.delay_s or task.options.not_before is not None]
         if waits_s:
             self._sweep_at_s = min(self._sweep_at_s, now.steady_s + max(0.0, min(waits_s)))
-        operation = store.Submit(tasks=tasks, offers=offers)
+        operation = Submit(tasks=tasks, offers=offers)
         return [does.Persist(operation, Ticket(aside=self._aside(offers), request=request))]
 
     def broadcast(self, request: RequestId, template: NewTask) -> list[Effect]:
         """Accept one task for each node that matches."""
-        return [does.Persist(store.Broadcast(template=template), Ticket(request=request))]
+        return [does.Persist(Broadcast(template=template), Ticket(request=request))]
 
     def cancel(self, request: RequestId, task_ids: Sequence[str], reason: str) -> list[Effect]:
         """Cancel tasks; nodes are told once it is committed."""
-        return [does.Persist(store.Cancel(task_ids=task_ids, reason=reason), Ticket(request=request))]
+        return [does.Persist(Cancel(task_ids=task_ids, reason=reason), Ticket(request=request))]
 
     def revive(self, request: RequestId, task_ids: Sequence[str]) -> list[Effect]:
         """Queue finished tasks again."""
-        return [does.Persist(store.Revive(task_ids=task_ids), Ticket(request=request))]
+        return [does.Persist(Revive(task_ids=task_ids), Ticket(request=request))]
 
     def wish(
         self, request: RequestId, node_id: str, *, cordoned: bool | None = None, draining: bool | None = None
     ) -> list[Effect]:
         """Note an operator's wish about a node; the session follows once it is committed."""
-        operation = store.NodeWish(node_id=node_id, cordoned=cordoned, draining=draining)
+        operation = NodeWish(node_id=node_id, cordoned=cordoned, draining=draining)
         return [does.Persist(operation, Ticket(request=request))]
 
     def disconnect(self, node_id: str) -> list[Effect]:
@@ -681,7 +689,7 @@ class HubCore:
         self._forget(session)
         return [*told, does.Close(connection, CloseCode.DISCONNECTED, "disconnected by an operator")]
 
-    def _cancelled(self, answer: store.Cancelled) -> list[Effect]:
+    def _cancelled(self, answer: Cancelled) -> list[Effect]:
         told: list[Effect] = []
         for row in answer.stop:
             session = self._sessions.get(row.node_id)
@@ -690,7 +698,7 @@ class HubCore:
                 told.append(does.Send(session.connection, [stop]))
         return told
 
-    def _wished(self, view: store.NodeView | None) -> list[Effect]:
+    def _wished(self, view: NodeView | None) -> list[Effect]:
         session = self._sessions.get(view.id) if view is not None else None
         if view is None or session is None or not session.is_ready or session.connection is None:
             return []
@@ -737,7 +745,7 @@ class HubCore:
             told += self._claim(self._pool.take_any(CLAIM_NODES_MAX))
         if now_s >= self._seen_at_s and self._seen:
             self._seen_at_s = now_s + SEEN_EVERY_S
-            told.append(does.Persist(store.NodeSeen(nodes=sorted(self._seen))))
+            told.append(does.Persist(NodeSeen(nodes=sorted(self._seen))))
             self._seen.clear()
         return told
 
@@ -748,9 +756,9 @@ class HubCore:
                 session.heard_s = now_s
         self._absences.renew(now_s)
 
-    def _sweep(self) -> store.Sweep:
+    def _sweep(self) -> Sweep:
         settings = self._settings
-        return store.Sweep(
+        return Sweep(
             retention_s=settings.retention_s,
             retention_count=settings.retention_count,
             gone_after_s=settings.gone_after_s,
@@ -788,11 +796,11 @@ class HubCore:
         silences = self._absences.due(now_s)
         if silences:
             holders = [(silence.node_id, silence.instance_id) for silence in silences]
-            operation = store.Release(silences=silences, luck=self._luck())
+            operation = Release(silences=silences, luck=self._luck())
             told.append(does.Persist(operation, does.ReleaseTicket(holders=holders)))
         return told
 
-    def _released(self, ticket: does.ReleaseTicket, answer: store.Released, now: Now) -> list[Effect]:
+    def _released(self, ticket: does.ReleaseTicket, answer: Released, now: Now) -> list[Effect]:
         self._absences.answer(ticket.holders, answer.next_due_s, now.steady_s)
         self.counts["leases_expired"] += len(answer.freed)
         told: list[Effect] = []
@@ -812,7 +820,7 @@ class HubCore:
             )
         return told
 
-    def _swept(self, answer: store.Swept, now: Now) -> None:
+    def _swept(self, answer: Swept, now: Now) -> None:
         self._sweeping = False
         if answer.more:
             self._sweep_at_s = now.steady_s
@@ -848,22 +856,22 @@ class HubCore:
 
     def _follow(self, ticket: Ticket, answer: object, now: Now) -> list[Effect]:
         match answer, ticket:
-            case store.Recorded(), does.RecordTicket():
+            case Recorded(), does.RecordTicket():
                 return self._recorded(ticket, answer) + self._push(ticket, answer.assignments)
-            case ((store.Submitted() | store.Claimed()), _):
+            case ((Submitted() | Claimed()), _):
                 return self._push(ticket, answer.assignments)
-            case store.Reconciled(), does.RegisterTicket():
+            case Reconciled(), does.RegisterTicket():
                 return self._registered(ticket, answer)
-            case store.Released(), does.ReleaseTicket():
+            case Released(), does.ReleaseTicket():
                 return self._released(ticket, answer, now)
-            case store.Cancelled(), _:
+            case Cancelled(), _:
                 return self._cancelled(answer)
-            case store.Swept(), _:
+            case Swept(), _:
                 self._swept(answer, now)
                 return []
             case _, does.LeaveTicket():
                 return [does.Close(ticket.connection, CloseCode.NORMAL, "bye")]
-            case store.NodeView(), _:
+            case NodeView(), _:
                 return self._wished(answer)
             case Exception(), _:
                 return self._failed(ticket, answer, now)
@@ -922,7 +930,7 @@ def _task_frame(assignment: Assignment) -> frames.Task:
     )
 
 
-def _attempt_result(node_id: str, frame: frames.Result, bytes_max: int, now: Now) -> store.AttemptResult:
+def _attempt_result(node_id: str, frame: frames.Result, bytes_max: int, now: Now) -> AttemptResult:
     """Take a result in: the one place where a value is looked at; afterwards it is bytes.
 
     Raises:
@@ -936,7 +944,7 @@ def _attempt_result(node_id: str, frame: frames.Result, bytes_max: int, now: Now
         problem = f"it has {len(value)} bytes, at most {bytes_max} are allowed"
     if problem is not None:
         raise BadFrameError(f"frame `result` is wrong (the value of {frame.task_id}/{frame.attempt}: {problem})")
-    return store.AttemptResult(
+    return AttemptResult(
         task_id=frame.task_id,
         attempt=frame.attempt,
         node_id=node_id,

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hub.lifecycle import FINAL
-from hub.store.contract import Event
+from hub.store.events import Event
 from protocol.frames import Log, Progress, TaskError
 
 # What may wait for one subscriber: some 15,000 small events, which is what one large commit brings; with large values

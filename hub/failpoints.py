@@ -16,34 +16,40 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from hub.store import contract as store
 from hub.store.alerts import ForgetMessages, NoteAlerts
-from hub.store.contract import Operation, StoreUnavailableError
+from hub.store.assignments import Claim
+from hub.store.attempts import Record, Release
+from hub.store.contract import Operation
+from hub.store.errors import StoreUnavailableError
 from hub.store.history import NoteDeed
+from hub.store.nodes import RegisterNode
+from hub.store.submissions import Broadcast, Broadcasted, Submit, Submitted
+from hub.store.sweeps import Sweep
+from hub.store.wishes import Cancel, Cancelled, Revive, Revived
 from protocol.failpoints import VARIABLE, Failpoints
 from protocol.frames import Frame, frame_type
 
 _COMMITS: Final[dict[type, str]] = {
-    store.Broadcast: "broadcast",
-    store.Cancel: "cancel",
-    store.Claim: "claim",
+    Broadcast: "broadcast",
+    Cancel: "cancel",
+    Claim: "claim",
     ForgetMessages: "forget",
     NoteAlerts: "alert",
     NoteDeed: "note",
-    store.Record: "record",
-    store.RegisterNode: "register",
-    store.Release: "release",
-    store.Revive: "revive",
-    store.Submit: "submit",
-    store.Sweep: "sweep",
+    Record: "record",
+    RegisterNode: "register",
+    Release: "release",
+    Revive: "revive",
+    Submit: "submit",
+    Sweep: "sweep",
 }
 ASSIGN: Final = "assign"
 _SENDS: Final = ("ack", "cancel", "heartbeat_ack", "registered", "resumed", "task", "unknown_session")
 _REPLIES: Final[dict[type, str]] = {
-    store.Broadcasted: "broadcast",
-    store.Cancelled: "cancel",
-    store.Revived: "revive",
-    store.Submitted: "submit",
+    Broadcasted: "broadcast",
+    Cancelled: "cancel",
+    Revived: "revive",
+    Submitted: "submit",
 }
 
 NAMES: Final = {

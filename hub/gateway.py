@@ -25,7 +25,7 @@ from websockets.protocol import State
 from hub import failpoints
 from hub.admission import Admission, retry_after_header_s
 from hub.effects import ConnectionId
-from hub.store.contract import Now
+from hub.store.now import Now
 from protocol.close_codes import CloseCode
 from protocol.codec import encode_messages, node_frames_decoder
 from protocol.errors import FrameTooBigError, ProtocolError

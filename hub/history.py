@@ -10,7 +10,7 @@ from collections import Counter
 
 from hub.meter import Histogram, Meter, merged
 from hub.samples import STEP_S, Sample, end_of_step
-from hub.store.contract import StoreStats
+from hub.store.stats import StoreStats
 
 
 class Sampler:

@@ -11,7 +11,8 @@ from hub.alerts.facts import Disk, NameCounts, PresentNode
 from hub.core import HubCore
 from hub.disk import DiskWatch
 from hub.meter import Meter
-from hub.store.contract import Now, Operation, Store
+from hub.store.contract import Operation, Store
+from hub.store.now import Now
 
 T = TypeVar("T")
 

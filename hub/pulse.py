@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from hub.events import EventFeed
-from hub.store.contract import StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 

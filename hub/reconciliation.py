@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from hub.lifecycle import TaskState
 from hub.settlement import lose
-from hub.store.contract import Change, TaskRow
+from hub.store.attempts import Change, TaskRow
 from protocol.frames import AttemptKey, Inventory
 
 

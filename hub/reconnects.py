@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.meter import Histogram
-from hub.store.contract import Event
+from hub.store.events import Event
 
 
 class Reconnects:

@@ -10,7 +10,8 @@ from typing import Final
 from hub.history import Sampler
 from hub.meter import Meter
 from hub.samples import STEP_S, Sample
-from hub.store.contract import StoreStats, StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
+from hub.store.stats import StoreStats
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,10 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from hub.lifecycle import FINAL, TaskState
-from hub.store.contract import NodeProfile, NodeView, Offer, QueuePlace, TaskClass
+from hub.store.assignments import NodeProfile, Offer
+from hub.store.node_views import NodeView
+from hub.store.task_views import QueuePlace
+from hub.store.tasks import TaskClass
 
 Reason: TypeAlias = Literal[
     "can_run",

@@ -49,11 +49,17 @@ from hub.sampler import SampleTimer
 from hub.samples import Sample
 from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings
-from hub.store import contract as store
-from hub.store.contract import Committed, NewTask, NodeView, Operation, Store
+from hub.store.contract import Committed, Operation, Store
+from hub.store.errors import StoreUnavailableError
 from hub.store.history import Deed, NoteDeed, NoteSample
+from hub.store.node_views import NodeView
+from hub.store.nodes import HubStarted, Inherited
 from hub.store.reader import StoreReader
 from hub.store.sqlite.store import SqliteStore
+from hub.store.stats import StoreStats
+from hub.store.submissions import Broadcasted, Submitted
+from hub.store.tasks import NewTask
+from hub.store.wishes import Cancelled, Revived
 from hub.store.writer import StoreWriter
 from hub.tokens import Grant, TokenBook
 from protocol.close_codes import CloseCode
@@ -193,8 +199,8 @@ class HubService:
             silent_after_s=SILENT_HEARTBEATS * settings.heartbeat_s,
         )
         self._alerts = self._make_alerts()
-        started = store.HubStarted(hub_id=self.hub_id)
-        self._inherited = _expect(await self.perform(started), store.Inherited)
+        started = HubStarted(hub_id=self.hub_id)
+        self._inherited = _expect(await self.perform(started), Inherited)
         self._core.started(self._inherited, self._clock())
 
     def _make_alerts(self) -> AlertWatch:
@@ -364,7 +370,7 @@ class HubService:
             await asyncio.sleep(TOKENS_EVERY_S)
             try:
                 rows = await self.read(lambda store: store.tokens())
-            except store.StoreUnavailableError:
+            except StoreUnavailableError:
                 continue
             ended = self._tokens.replace(rows, self._clock().wall_s)
             if ended:
@@ -437,30 +443,30 @@ class HubService:
         self._writer.put(operation, Ticket(request=request))
         return self._calls.future(request)
 
-    async def submit(self, tasks: Sequence[NewTask]) -> store.Submitted:
+    async def submit(self, tasks: Sequence[NewTask]) -> Submitted:
         """Accept tasks; returns after the commit."""
         answer = await self._perform(lambda request: self._submit(request, tasks))
-        return _expect(answer, store.Submitted)
+        return _expect(answer, Submitted)
 
     def _submit(self, request: RequestId, tasks: Sequence[NewTask]) -> Sequence[Effect]:
         told = self._core.submit(request, tasks, self._clock())
         self._wake_by()
         return told
 
-    async def broadcast(self, template: NewTask) -> store.Broadcasted:
+    async def broadcast(self, template: NewTask) -> Broadcasted:
         """Accept one task for each node that matches; returns after the commit."""
         answer = await self._perform(lambda request: self._core.broadcast(request, template))
-        return _expect(answer, store.Broadcasted)
+        return _expect(answer, Broadcasted)
 
-    async def cancel(self, task_ids: Sequence[str], reason: str) -> store.Cancelled:
+    async def cancel(self, task_ids: Sequence[str], reason: str) -> Cancelled:
         """Cancel tasks; returns after the commit."""
         answer = await self._perform(lambda request: self._core.cancel(request, task_ids, reason))
-        return _expect(answer, store.Cancelled)
+        return _expect(answer, Cancelled)
 
-    async def revive(self, task_ids: Sequence[str]) -> store.Revived:
+    async def revive(self, task_ids: Sequence[str]) -> Revived:
         """Queue finished tasks again; returns after the commit."""
         answer = await self._perform(lambda request: self._core.revive(request, task_ids))
-        return _expect(answer, store.Revived)
+        return _expect(answer, Revived)
 
     async def wish(
         self, node_id: str, *, cordoned: bool | None = None, draining: bool | None = None
@@ -524,7 +530,7 @@ class HubService:
             alerts=AlertCounts(firing=firing, critical=critical),
         )
 
-    def reading(self, stats: store.StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
+    def reading(self, stats: StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
         """Take a reading for the metrics."""
         return gather(
             self._clock().wall_s,
@@ -543,7 +549,7 @@ class HubService:
             calls=len(self._calls),
         )
 
-    async def _measure(self) -> store.StoreStats:
+    async def _measure(self) -> StoreStats:
         return await self.read(lambda store: store.stats())
 
     def _keep_sample(self, sample: Sample) -> bool:

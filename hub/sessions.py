@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from hub.effects import ConnectionId
 from hub.leases import is_silent
-from hub.store.contract import NodeProfile, NodeRegistration
+from hub.store.assignments import NodeProfile
+from hub.store.nodes import NodeRegistration
 from protocol.frames import AttemptKey, Heartbeat, Register
 
 # How long a session without a connection is remembered. Longer than any restart of a link; a node that comes later

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from hub.errors import SettingsError
-from hub.store.contract import WEEK_S
+from hub.store.tasks import WEEK_S
 from protocol.limits import PAYLOAD_BYTES_MAX, RESULT_BYTES_MAX
 from protocol.logs import LogFormat
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from hub.lifecycle import FINAL, Move, TaskState, after
 from hub.retry import pause_s
-from hub.store.contract import LOSSES_MAX, AttemptResult, Change, CountsAs, TaskRow, Verdict
+from hub.store.attempts import LOSSES_MAX, AttemptResult, Change, CountsAs, TaskRow, Verdict
 from protocol.frames import TaskError
 
 

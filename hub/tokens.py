@@ -20,8 +20,11 @@ from msgspec import Struct
 
 from hub.errors import SettingsError
 from hub.settings import DATABASE_NAME
-from hub.store.contract import Now, PutToken, Store, StoreRefusedError, TokenRow
+from hub.store.contract import Store
+from hub.store.errors import StoreRefusedError
+from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
+from hub.store.tokens import PutToken, TokenRow
 from protocol.limits import LABEL_CHARACTERS_MAX, is_identifier
 
 Role: TypeAlias = Literal["node", "submit", "read", "admin"]

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from hub.store.contract import StoreStats
+from hub.store.stats import StoreStats
 
 Level: TypeAlias = Literal["ok", "degraded", "critical"]
 

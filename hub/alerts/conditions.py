@@ -14,7 +14,8 @@ from hub.alerts.facts import Facts, PresentNode
 from hub.alerts.recents import Recents
 from hub.scheduling import can_serve
 from hub.store.alerts import AwayNode, QueueHead
-from hub.store.contract import HUB_STOPPED, TaskClass
+from hub.store.nodes import HUB_STOPPED
+from hub.store.tasks import TaskClass
 from hub.verdict import duration
 
 # Ids that a message names; a sentence with more is not read.

@@ -21,7 +21,7 @@ from hub.alerts import delivering
 from hub.alerts.messages import HubName, trial_message
 from hub.alerts.senders import Sender, Sent
 from hub.store.alerts import OutboundMessage
-from hub.store.contract import Now
+from hub.store.now import Now
 
 logger = logging.getLogger(__name__)
 

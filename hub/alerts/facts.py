@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from hub.store.alerts import AwayNode, QueueHead
-from hub.store.contract import NodeProfile, Now
+from hub.store.assignments import NodeProfile
+from hub.store.now import Now
 
 
 class PresentNode(Struct, frozen=True, gc=False):

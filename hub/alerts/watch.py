@@ -27,7 +27,9 @@ from hub.alerts.rules import Rule
 from hub.alerts.senders import Sender, Sent, senders_for
 from hub.errors import HubStoppingError
 from hub.store.alerts import AlertMemory, ForgetMessages, NoteAlerts, PutSilence, SilenceRow
-from hub.store.contract import Now, Operation, Store, StoreUnavailableError
+from hub.store.contract import Operation, Store
+from hub.store.errors import StoreUnavailableError
+from hub.store.now import Now
 from protocol.logs import fields
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from hub.http.task_ids import TaskIds
 from hub.metrics.exposition import Exposition
 from hub.metrics.reading import Reading
 from hub.settings import HubSettings
-from hub.store.contract import StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
 from hub.tokens import TokenBook
 
 # Many open pages ask for the map as often as one would; it is as old as this at most.

@@ -36,7 +36,7 @@ from hub.http.route import Route
 from hub.http.security import TOKEN_ID
 from hub.http.web_page import add_page
 from hub.settings import HubSettings
-from hub.store.contract import StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
 from hub.tokens import TokenBook
 
 logger = logging.getLogger(__name__)

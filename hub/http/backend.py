@@ -13,8 +13,13 @@ from hub.events import EventFeed
 from hub.meter import Rates
 from hub.metrics.reading import Reading
 from hub.sessions import LiveNode
-from hub.store.contract import Broadcasted, Cancelled, NewTask, NodeView, Revived, Store, StoreStats, Submitted
+from hub.store.contract import Store
 from hub.store.history import Deed
+from hub.store.node_views import NodeView
+from hub.store.stats import StoreStats
+from hub.store.submissions import Broadcasted, Submitted
+from hub.store.tasks import NewTask
+from hub.store.wishes import Cancelled, Revived
 from protocol.frames import Progress
 
 T = TypeVar("T")

@@ -22,7 +22,10 @@ from hub.http.errors import BUSY_RETRY_AFTER_S, InvalidQueryError, TooManyConnec
 from hub.http.faults import FaultFinder
 from hub.http.parameters import invalid_cursor, read_filter
 from hub.lifecycle import MOVES, Move, TaskState
-from hub.store.contract import StoreUnavailableError, TaskFilter, TaskIdPage
+from hub.store.errors import StoreUnavailableError
+
+# Tasks of one operation: its commit takes some milliseconds, and everybody else's turn comes between two.
+from hub.store.task_views import TaskFilter, TaskIdPage
 
 # Tasks of one operation: its commit takes some milliseconds, and everybody else's turn comes between two.
 CHUNK: Final = 500

@@ -21,7 +21,7 @@ from hub.http.errors import (
     TooManyTasksError,
 )
 from hub.http.faults import TIME_WORDS, FaultFinder
-from hub.store.contract import DEFAULT_OPTIONS, NewTask, TaskOptions
+from hub.store.tasks import DEFAULT_OPTIONS, NewTask, TaskOptions
 from protocol.codec import check_json
 from protocol.frames import Identifier
 from protocol.limits import PAYLOAD_BYTES_MAX, is_identifier

@@ -21,7 +21,8 @@ from hub.http.answers import COMMON_HEADERS
 from hub.http.api import Api
 from hub.http.queries import EVENT_ID_MAX, event_query
 from hub.http.security import TOKEN_ID
-from hub.store.contract import Store, StoreUnavailableError
+from hub.store.contract import Store
+from hub.store.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from hub.http.errors import ConflictError, NotFoundError
 from hub.http.parameters import invalid_cursor
 from hub.http.queries import node_list_query
 from hub.http.views import MapAnswer, NodePage, node_object
-from hub.store.contract import NodeView
+from hub.store.node_views import NodeView
 from protocol.limits import is_identifier
 
 # What terms and orders say about these is not in the store, or newer in a session.

@@ -33,7 +33,8 @@ from hub.http.parameters import (
     read_words,
 )
 from hub.lifecycle import TaskState
-from hub.store.contract import NODES_MAX, NodeQuery, NodeSort, TaskFilter
+from hub.store.node_views import NODES_MAX, NodeQuery, NodeSort
+from hub.store.task_views import TaskFilter
 from protocol.limits import NAME_CHARACTERS_MAX
 
 TASKS_PER_PAGE: Final = 50

@@ -27,7 +27,10 @@ from hub.http.views import (
 )
 from hub.lifecycle import is_final
 from hub.scheduling import Explanation, explain
-from hub.store.contract import NewTask, Store, StoredLogs, TaskView
+from hub.store.contract import Store
+from hub.store.logs import StoredLogs
+from hub.store.task_views import TaskView
+from hub.store.tasks import NewTask
 from protocol.limits import is_identifier
 
 # Told to the node and stored with the task.

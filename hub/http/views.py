@@ -9,7 +9,12 @@ from hub.http.backend import AlertCounts, Health
 from hub.lifecycle import TaskState
 from hub.meter import Rates
 from hub.sessions import LiveNode
-from hub.store.contract import Accepted, NodeCell, NodeView, StoredLogs, StoreStats, TaskOptions, TaskView
+from hub.store.logs import StoredLogs
+from hub.store.node_views import NodeCell, NodeView
+from hub.store.stats import StoreStats
+from hub.store.submissions import Accepted
+from hub.store.task_views import TaskView
+from hub.store.tasks import TaskOptions
 from hub.verdict import Verdict, of_hub, verdict
 from protocol.frames import Progress
 

@@ -14,7 +14,7 @@ from hub.http.readiness import reasons_not_ready
 from hub.meter import Meter
 from hub.metrics.instruments import Instruments
 from hub.metrics.reading import ChannelReading, Counts, Gauges, Reading
-from hub.store.contract import StoreStats
+from hub.store.stats import StoreStats
 from hub.store.writer import StoreWriter
 
 

@@ -10,7 +10,7 @@ from hub.disk import DiskSpace
 from hub.meter import Histogram
 from hub.sessions import Fleet
 from hub.store.commit_meter import CommitMeter
-from hub.store.contract import StoreStats
+from hub.store.stats import StoreStats
 
 
 class Gauges(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from hub.store.contract import Store, StoreUnavailableError
+from hub.store.contract import Store
+from hub.store.errors import StoreUnavailableError
 
 T = TypeVar("T")
 

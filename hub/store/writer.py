@@ -18,8 +18,12 @@ from typing import Final, TypeAlias, TypeVarTuple
 
 from hub import failpoints
 from hub.effects import Ticket
+from hub.store.attempts import Record
 from hub.store.commit_meter import CommitMeter
-from hub.store.contract import Committed, Now, Operation, Record, Store, StoreUnavailableError, Submit
+from hub.store.contract import Committed, Operation, Store
+from hub.store.errors import StoreUnavailableError
+from hub.store.now import Now
+from hub.store.submissions import Submit
 
 _logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from hub.http.decoding import BATCH_BYTES_MAX, TASK_BYTES_MAX
-from hub.store.contract import TaskOptions
+from hub.store.tasks import TaskOptions
 from protocol import frames
 from protocol.asyncapi import NODE_FRAMES
 from protocol.limits import FRAME_BYTES_MAX, MESSAGE_BYTES_MAX

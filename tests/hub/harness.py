@@ -9,8 +9,12 @@ from pathlib import Path
 from hub import effects as does
 from hub.core import CoreSettings, HubCore
 from hub.effects import Effect
-from hub.store.contract import HubStarted, Inherited, NewTask, Now, Operation, Submit, TaskOptions
+from hub.store.contract import Operation
+from hub.store.nodes import HubStarted, Inherited
+from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
+from hub.store.submissions import Submit
+from hub.store.tasks import NewTask, TaskOptions
 from protocol.close_codes import CloseCode
 from protocol.frames import Frame, Inventory, NodeFrame, Register, Result, Task
 

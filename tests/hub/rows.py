@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.lifecycle import TaskState
-from hub.store.contract import AttemptResult, TaskRow
+from hub.store.attempts import AttemptResult, TaskRow
 
 
 def running(task_id: str = "t", attempt: int = 1, **more: Any) -> TaskRow:

@@ -9,7 +9,12 @@ import pytest
 
 from hub.core import CLAIM_EVERY_S, LATE_EVERY_S, REGISTER_WITHIN_S, SEEN_EVERY_S
 from hub.sessions import REMEMBERED_S
-from hub.store.contract import AppendLogs, Cancelled, NodeSeen, NodeView, Record, Revived, Submitted
+from hub.store.attempts import Record
+from hub.store.logs import AppendLogs
+from hub.store.node_views import NodeView
+from hub.store.nodes import NodeSeen
+from hub.store.submissions import Submitted
+from hub.store.wishes import Cancelled, Revived
 from protocol import frames
 from protocol.close_codes import CloseCode
 from protocol.errors import OutOfTurnError

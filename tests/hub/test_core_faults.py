@@ -9,7 +9,9 @@ import pytest
 from msgspec import Raw
 
 from hub.core import LOGS_UNDER_WAY_MAX, RESULTS_UNDER_WAY_MAX
-from hub.store.contract import AppendLogs, NewTask, Record
+from hub.store.attempts import Record
+from hub.store.logs import AppendLogs
+from hub.store.tasks import NewTask
 from protocol import frames
 from protocol.close_codes import CloseCode
 from protocol.codec import encode, hub_frames_decoder, node_frames_decoder

@@ -8,7 +8,7 @@ import pytest
 
 from hub import events
 from hub.events import EventFeed, EventFilter, Subscription, TooManyStreamsError, sse_message
-from hub.store.contract import Event
+from hub.store.events import Event
 from protocol.frames import Log, LogLine, Progress, TaskError
 
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from hub.history import Sampler
 from hub.meter import Meter
-from hub.store.contract import Committed, Event, StoreStats
+from hub.store.contract import Committed
+from hub.store.events import Event
+from hub.store.stats import StoreStats
 
 
 def committed(*kinds: str, accepted: int = 0, waits: int = 0) -> Committed:

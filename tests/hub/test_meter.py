@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.meter import BOUNDS_S, NAMES_MAX, OTHER, Histogram, Meter, merged
-from hub.store.contract import Committed, Event
+from hub.store.contract import Committed
+from hub.store.events import Event
 
 
 def committed(*kinds: str, accepted: int = 0, **measured: list[tuple[str, float]]) -> Committed:

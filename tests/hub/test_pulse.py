@@ -4,7 +4,7 @@ import asyncio
 
 from hub.events import EventFeed, EventFilter
 from hub.pulse import Pulse
-from hub.store.contract import StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
 
 
 async def test_a_pulse_is_measured_once_for_all_who_asked_for_it_and_sent_to_nobody_else() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hub.lifecycle import FINAL, TaskState
 from hub.reconciliation import Reconciliation, reconcile
-from hub.store.contract import TaskRow
+from hub.store.attempts import TaskRow
 from protocol.frames import AttemptKey, Inventory
 from tests.hub.rows import queued, running
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from hub.reconnects import Reconnects
-from hub.store.contract import Event
+from hub.store.events import Event
 
 
 def told(*events: tuple[str, str, float]) -> Reconnects:

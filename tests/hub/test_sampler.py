@@ -3,7 +3,8 @@ from __future__ import annotations
 from hub.meter import Meter
 from hub.sampler import SampleTimer, pause_s
 from hub.samples import Sample
-from hub.store.contract import StoreStats, StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
+from hub.store.stats import StoreStats
 
 STATS = StoreStats(tasks={"queued": 3}, nodes={}, totals={}, last_event_id=0, oldest_queued_at=None)
 

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from hub.lifecycle import TaskState
 from hub.scheduling import CLASSES_REMEMBERED_MAX, SlotPool, can_serve, explain, misfit
-from hub.store.contract import NodeProfile, NodeView, Offer, QueuePlace, TaskClass, TaskOptions, TaskView
+from hub.store.assignments import NodeProfile, Offer
+from hub.store.node_views import NodeView
+from hub.store.task_views import QueuePlace, TaskView
+from hub.store.tasks import TaskClass, TaskOptions
 
 WORK = TaskClass("work")
 

@@ -17,21 +17,13 @@ from hub.lifecycle import TaskState
 from hub.samples import STEP_S
 from hub.service import HubService
 from hub.settings import HubSettings, is_loopback
-from hub.store.contract import (
-    Cancel,
-    Committed,
-    NewTask,
-    NodeLeft,
-    NodeWish,
-    Now,
-    Operation,
-    Revive,
-    Store,
-    StoreRefusedError,
-    StoreUnavailableError,
-    TaskOptions,
-)
+from hub.store.contract import Committed, Operation, Store
+from hub.store.errors import StoreRefusedError, StoreUnavailableError
 from hub.store.history import NoteDeed
+from hub.store.nodes import NodeLeft
+from hub.store.now import Now
+from hub.store.tasks import NewTask, TaskOptions
+from hub.store.wishes import Cancel, NodeWish, Revive
 from hub.tokens import create_token, revoke_token
 from protocol import frames
 from protocol.codec import encode, hub_frames_decoder

@@ -7,7 +7,7 @@ import pytest
 from hub.lifecycle import FINAL, TaskState
 from hub.retry import RetryPolicy
 from hub.settlement import cancel, expire, lose, revive, settle
-from hub.store.contract import LOSSES_MAX
+from hub.store.attempts import LOSSES_MAX
 from protocol.frames import TaskError
 from tests.hub.rows import queued, result, running
 

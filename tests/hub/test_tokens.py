@@ -8,8 +8,9 @@ import pytest
 
 from hub.errors import SettingsError
 from hub.settings import DATABASE_NAME
-from hub.store.contract import StoreRefusedError, TokenRow
+from hub.store.errors import StoreRefusedError
 from hub.store.sqlite.store import SqliteStore
+from hub.store.tokens import TokenRow
 from hub.tokens import TokenBook, create_token, digest_of, list_tokens, revoke_token
 
 

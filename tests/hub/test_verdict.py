@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hub.store.contract import StoreStats
+from hub.store.stats import StoreStats
 from hub.verdict import OLDEST_WAITS_S, duration, of_hub, verdict
 
 NOW_S = 1000.0

@@ -21,8 +21,10 @@ from hub.effects import Effect
 from hub.lifecycle import TaskState
 from hub.reconciliation import Reconciliation
 from hub.sessions import Session
-from hub.store import contract as store
-from hub.store.contract import AttemptResult, Change, Now, TaskRow
+from hub.store.assignments import Assignment
+from hub.store.attempts import AttemptResult, Change, Release, Silence, TaskRow
+from hub.store.contract import Operation
+from hub.store.now import Now
 from hub.store.sqlite.classes import Classes
 from node import effects as node_does
 from node.attempts import Attempts, Held, Stage
@@ -69,8 +71,8 @@ class _RequeueOnClose(HubCore):
         self, session: Session, reason: str, *, gone: bool = False, sent_away: bool = False
     ) -> list[Effect]:
         told = super()._lose_connection(session, reason, gone=gone, sent_away=sent_away)
-        silence = store.Silence(session.node_id, session.instance_id, AGES_S)
-        return [*told, does.Persist(store.Release(silences=[silence]))]
+        silence = Silence(session.node_id, session.instance_id, AGES_S)
+        return [*told, does.Persist(Release(silences=[silence]))]
 
 
 class _RequeueOnStart(HubProcess):
@@ -80,8 +82,8 @@ class _RequeueOnStart(HubProcess):
         super().begin()
         if self.is_listening:
             holders = self.core._absences._heard_s
-            silences = [store.Silence(node_id, instance_id, AGES_S) for node_id, instance_id in holders]
-            self._put(store.Release(silences=silences), does.Ticket())
+            silences = [Silence(node_id, instance_id, AGES_S) for node_id, instance_id in holders]
+            self._put(Release(silences=silences), does.Ticket())
 
 
 class _LeasesNotRenewedOnStart(HubProcess):
@@ -143,7 +145,7 @@ class _PushBeforeCommit(HubProcess):
                     self._push_early(session.connection, item)
         super()._commit()
 
-    def _rehearse(self, operations: list[store.Operation]) -> list[object]:
+    def _rehearse(self, operations: list[Operation]) -> list[object]:
         """Find out what a commit would answer, and take it back."""
         database = self.store._writer
         mark, self.store._mark = self.store._mark, None
@@ -155,7 +157,7 @@ class _PushBeforeCommit(HubProcess):
             self.store._classes = Classes(database)
             self.store._mark = mark
 
-    def _push_early(self, connection: int, item: store.Assignment) -> None:
+    def _push_early(self, connection: int, item: Assignment) -> None:
         door = self._doors.get(connection)
         if door is not None:
             task = frames.Task(

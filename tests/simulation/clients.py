@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from hub.core import HubCore
 from hub.effects import Effect
 from hub.retry import RetryPolicy
-from hub.store import contract as store
-from hub.store.contract import NewTask, Now, TaskOptions
+from hub.store.now import Now
+from hub.store.submissions import Broadcasted, Submitted
+from hub.store.tasks import NewTask, TaskOptions
+from hub.store.wishes import Cancelled
 from tests.simulation.agenda import Agenda, Trace
 from tests.simulation.hub_machine import HubProcess
 from tests.simulation.node_disk import Work
@@ -70,7 +72,7 @@ class Clients:
         )
 
     def _note_submitted(self, task_ids: Sequence[str], answer: object) -> None:
-        if isinstance(answer, store.Submitted):
+        if isinstance(answer, Submitted):
             for task_id, accepted in zip(task_ids, answer.accepted, strict=True):
                 # With an idempotency key another id may have been there first.
                 self._truth.accepted(accepted.task_id)
@@ -89,7 +91,7 @@ class Clients:
         )
 
     def _note_broadcasted(self, answer: object) -> None:
-        if isinstance(answer, store.Broadcasted):
+        if isinstance(answer, Broadcasted):
             for _, accepted in answer.tasks:
                 self._truth.accepted(accepted.task_id)
                 self._truth.told(accepted.task_id, str(accepted.state))
@@ -102,7 +104,7 @@ class Clients:
         )
 
     def _note_cancelled(self, answer: object) -> None:
-        if isinstance(answer, store.Cancelled):
+        if isinstance(answer, Cancelled):
             for task_id, state in answer.states:
                 if state is not None:
                     self._truth.told(task_id, str(state))

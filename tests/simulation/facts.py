@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hub.store.contract import TaskOptions
+from hub.store.tasks import TaskOptions
 from protocol.frames import AttemptKey
 
 

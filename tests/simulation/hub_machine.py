@@ -15,9 +15,14 @@ from pathlib import Path
 from hub import effects as does
 from hub.admission import Admission
 from hub.core import STOOD_STILL_S, CoreSettings, HubCore
-from hub.store import contract as store
-from hub.store.contract import Committed, Now, Operation, StoreUnavailableError
+from hub.store.assignments import Assignment, Claimed
+from hub.store.attempts import Record, Recorded, Release, Released
+from hub.store.contract import Committed, Operation
+from hub.store.errors import StoreUnavailableError
+from hub.store.nodes import HubStarted, Inherited
+from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
+from hub.store.submissions import Submitted
 from hub.store.writer import OPERATIONS_MAX, RETRY_MAX_S, RETRY_MIN_S
 from protocol.codec import encode_messages, node_frames_decoder
 from protocol.errors import ProtocolError
@@ -128,10 +133,10 @@ class HubProcess(Process):
             self.after(0.5, self.begin)
             return
         self.step("commit HubStarted")
-        committed = self.store.execute([store.HubStarted(hub_id=self._hub_id)], self.now)
+        committed = self.store.execute([HubStarted(hub_id=self._hub_id)], self.now)
         self.step("committed HubStarted")
         (inherited,) = committed.answers
-        if not isinstance(inherited, store.Inherited):
+        if not isinstance(inherited, Inherited):
             raise BrokenError("the store answers", repr(inherited))
         # Whoever followed the events before goes on where it was.
         self.truth.follow(self.store.events(self.truth.last_event_id, 100_000).events)
@@ -204,7 +209,7 @@ class HubProcess(Process):
     # --- the writer ---------------------------------------------------------------------------------------------------
 
     def _put(self, operation: Operation, ticket: does.Ticket) -> None:
-        if isinstance(operation, store.Release):
+        if isinstance(operation, Release):
             # What counts is the silence when the lease was found to have run out; a full disk may delay the commit.
             for silence in operation.silences:
                 self._silent_s[silence.instance_id] = self.truth.silent_s(silence.instance_id)
@@ -268,21 +273,21 @@ class HubProcess(Process):
             if isinstance(answer, Exception):
                 raise BrokenError("the store answers", f"{type(operation).__name__}: {answer!r}")
             match operation, answer:
-                case store.Record(), store.Recorded():
+                case Record(), Recorded():
                     keys = [(result.task_id, result.attempt) for result in operation.results]
                     pairs = zip(keys, answer.verdicts, strict=True)
                     self.truth.settled.update(key for key, verdict in pairs if verdict != "foreign")
                     self._note_assigned(answer.assignments)
-                case _, store.Submitted() | store.Claimed():
+                case _, Submitted() | Claimed():
                     self._note_assigned(answer.assignments)
-                case _, store.Released():
+                case _, Released():
                     for row in answer.freed:
                         lease_s = self.truth.tasks[row.task_id].options.lease_s
                         self.truth.free(row.key, self._silent_s.get(row.instance_id, 0.0), lease_s)
                 case _:
                     pass
 
-    def _note_assigned(self, assignments: Sequence[store.Assignment]) -> None:
+    def _note_assigned(self, assignments: Sequence[Assignment]) -> None:
         for item in assignments:
             self.trace.note(self.name, f"assigned {item.task_id}/{item.attempt} to {item.instance_id}")
             self.truth.assign((item.task_id, item.attempt), item.instance_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.store.contract import TaskOptions
+from hub.store.tasks import TaskOptions
 from node.link import Link
 from protocol.frames import AttemptKey
 from tests.simulation.facts import BrokenError

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from hub.lifecycle import FINAL
-from hub.store.contract import Event, TaskOptions
+from hub.store.events import Event
+from hub.store.tasks import TaskOptions
 from protocol.frames import AttemptKey, Outcome
 from tests.simulation.agenda import Agenda
 from tests.simulation.facts import BrokenError, Run, TaskTruth

@@ -17,19 +17,15 @@ from pathlib import Path
 from hub import effects as hub_does
 from hub.core import CoreSettings, HubCore
 from hub.lifecycle import FINAL
-from hub.store.contract import (
-    Cancelled,
-    HubStarted,
-    Inherited,
-    NewTask,
-    Now,
-    Operation,
-    Released,
-    Submitted,
-    TaskOptions,
-    TaskView,
-)
+from hub.store.attempts import Released
+from hub.store.contract import Operation
+from hub.store.nodes import HubStarted, Inherited
+from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
+from hub.store.submissions import Submitted
+from hub.store.task_views import TaskView
+from hub.store.tasks import NewTask, TaskOptions
+from hub.store.wishes import Cancelled
 from node import effects as node_does
 from node.core import NodeCore, Profile
 from protocol.codec import encode_messages, hub_frames_decoder, node_frames_decoder

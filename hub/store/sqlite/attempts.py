@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from hub.lifecycle import TaskState
-from hub.store.contract import AttemptResult, Change
+from hub.store.attempts import AttemptResult, Change
 from hub.store.history import AttemptView
 from hub.store.sqlite import bulk
 from hub.store.sqlite.codes import STATES

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub.store.contract import Now
 from hub.store.history import AuditEntry, AuditPage, Deed, NoteDeed
+from hub.store.now import Now
 from hub.store.sqlite import bulk
 from hub.store.sqlite.transaction import Transaction
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from hub.lifecycle import TaskState
 from hub.scheduling import can_serve
 from hub.settlement import expire
-from hub.store.contract import Assignment, Offer
+from hub.store.assignments import Assignment, Offer
 from hub.store.sqlite import bulk, keys, rows, settling
 from hub.store.sqlite.classes import queued_unaimed
 from hub.store.sqlite.codes import QUEUED, RUNNING

@@ -13,7 +13,10 @@ from typing import Final
 
 import msgspec
 
-from hub.store.contract import NodeProfile, TaskClass
+from hub.store.assignments import NodeProfile
+
+# Classes remembered; past this all are forgotten and read again as they are met. One takes some 400 bytes.
+from hub.store.tasks import TaskClass
 
 # Classes remembered; past this all are forgotten and read again as they are met. One takes some 400 bytes.
 REMEMBERED_MAX: Final = 20_000

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
-from hub.store.contract import StoreRefusedError, StoreUnavailableError
+from hub.store.errors import StoreRefusedError, StoreUnavailableError
 
 Durability: TypeAlias = Literal["full", "normal"]
 

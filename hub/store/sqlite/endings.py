@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from hub.lifecycle import is_final
-from hub.store.contract import AttemptResult, Change
+from hub.store.attempts import AttemptResult, Change
 from hub.store.sqlite import attempts, bulk
 from hub.store.sqlite.codes import STATES
 from hub.store.sqlite.errors import Errors

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from hub.store.contract import Event
+from hub.store.events import Event
 
 # Below this a text fits the page that is written anyway.
 PLAIN_BYTES_MAX: Final = 1024

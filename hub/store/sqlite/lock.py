@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from hub.store.contract import StoreRefusedError
+from hub.store.errors import StoreRefusedError
 
 
 class DatabaseLock:

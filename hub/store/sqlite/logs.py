@@ -6,7 +6,7 @@ import sqlite3
 
 import msgspec
 
-from hub.store.contract import AppendLogs, StoredLogs
+from hub.store.logs import AppendLogs, StoredLogs
 from hub.store.sqlite import bulk, rows
 from hub.store.sqlite.transaction import Transaction
 from protocol.frames import LogLine

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from hub.store.contract import StoreRefusedError
+from hub.store.errors import StoreRefusedError
 from hub.store.sqlite.connection import damaged, is_outside, refused
 
 # "MOOR": tells our files from other SQLite databases.

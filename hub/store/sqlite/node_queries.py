@@ -16,7 +16,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from hub.store.contract import NodeCell, NodePage, NodeQuery, NodeView
+from hub.store.node_views import NodeCell, NodePage, NodeQuery, NodeView
 from hub.store.sqlite import bulk
 from hub.store.sqlite.conditions import Condition, all_of
 from hub.store.sqlite.connection import snapshot

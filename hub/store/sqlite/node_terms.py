@@ -10,7 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from hub.filter_terms import Term
-from hub.store.contract import NodeSort
+from hub.store.node_views import NodeSort
 from hub.store.sqlite.conditions import Condition, negated, of_number, of_texts
 
 _TEXTS: Final[Mapping[str, tuple[str, ...]]] = {

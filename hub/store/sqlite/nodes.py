@@ -10,22 +10,14 @@ from msgspec import Struct
 from hub.reconciliation import reconcile
 from hub.samples import STEP_S
 from hub.settlement import return_unstarted
-from hub.store.contract import (
-    HUB_STOPPED,
-    Assignment,
-    HubStarted,
-    Inherited,
-    NodeLeft,
-    NodeSeen,
-    NodeView,
-    NodeWish,
-    Reconciled,
-    RegisterNode,
-)
+from hub.store.assignments import Assignment
+from hub.store.node_views import NodeView
+from hub.store.nodes import HUB_STOPPED, HubStarted, Inherited, NodeLeft, NodeSeen, Reconciled, RegisterNode
 from hub.store.sqlite import bulk, codes, node_queries, rows, settling
 from hub.store.sqlite.rows import StoredTask
 from hub.store.sqlite.settling import Settled
 from hub.store.sqlite.transaction import Transaction
+from hub.store.wishes import NodeWish
 from protocol.frames import AttemptKey
 
 _encode = msgspec.json.Encoder().encode

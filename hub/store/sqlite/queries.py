@@ -6,8 +6,9 @@ import sqlite3
 
 import msgspec
 
-from hub.store.contract import Event, EventPage, StoreStats
+from hub.store.events import Event, EventPage
 from hub.store.sqlite import codes, event_texts
+from hub.store.stats import StoreStats
 
 # --- counts ----------------------------------------------------------------------------------------------------------
 

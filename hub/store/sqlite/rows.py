@@ -12,9 +12,11 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub.store.contract import DEFAULT_OPTIONS, Assignment, TaskOptions, TaskRow
+from hub.store.assignments import Assignment
+from hub.store.attempts import TaskRow
 from hub.store.sqlite import bulk
 from hub.store.sqlite.codes import STATES
+from hub.store.tasks import DEFAULT_OPTIONS, TaskOptions
 
 # Tasks of one client mostly carry the same few options; each text is decoded once.
 OPTIONS_REMEMBERED_MAX: Final = 4096

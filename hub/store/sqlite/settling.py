@@ -15,24 +15,13 @@ from msgspec import Struct
 from hub import settlement
 from hub.leases import remaining_s
 from hub.lifecycle import TaskState, is_final
-from hub.store.contract import (
-    AttemptResult,
-    Cancel,
-    Cancelled,
-    Change,
-    Record,
-    Release,
-    Released,
-    Revive,
-    Revived,
-    TaskRow,
-    Verdict,
-)
+from hub.store.attempts import AttemptResult, Change, Record, Release, Released, TaskRow, Verdict
 from hub.store.sqlite import bulk, keys, rows
 from hub.store.sqlite.codes import CODES, QUEUED, STATES, SUCCEEDED
 from hub.store.sqlite.endings import OUTCOME_AGAIN, Endings
 from hub.store.sqlite.rows import StoredTask, row_of
 from hub.store.sqlite.transaction import Transaction
+from hub.store.wishes import Cancel, Cancelled, Revive, Revived
 
 # Results of attempts that nobody knows are for a person to look at: the newest are enough to see what happened.
 QUARANTINED_MAX: Final = 10_000

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub.store.contract import Now
 from hub.store.history import NodeSpan
+from hub.store.now import Now
 from hub.store.sqlite import bulk
 
 # A month of a node that comes and goes is seen as a month; of one that flaps, the last thousand changes are enough.

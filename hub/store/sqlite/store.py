@@ -11,27 +11,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from hub.samples import Sample
-from hub.store import contract
 from hub.store.alerts import AlertMemory, AwayNode, ForgetMessages, NoteAlerts, PutSilence, QueueHead
-from hub.store.contract import (
-    Committed,
-    EventPage,
-    NodeCell,
-    NodePage,
-    NodeQuery,
-    NodeView,
-    Now,
-    Operation,
-    QueuePlace,
-    StoredLogs,
-    StoreStats,
-    TaskFilter,
-    TaskIdPage,
-    TaskPage,
-    TaskView,
-    TokenRow,
-)
+from hub.store.assignments import Claim, Claimed
+from hub.store.attempts import Record, Recorded, Release
+from hub.store.contract import Committed, Operation
+from hub.store.events import EventPage
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
+from hub.store.logs import AppendLogs, StoredLogs
+from hub.store.node_views import NodeCell, NodePage, NodeQuery, NodeView
+from hub.store.nodes import HubStarted, NodeLeft, NodeSeen, RegisterNode
+from hub.store.now import Now
 from hub.store.sqlite import (
     alerts,
     attempts,
@@ -64,6 +53,12 @@ from hub.store.sqlite.lock import DatabaseLock
 from hub.store.sqlite.migrator import migrate
 from hub.store.sqlite.transaction import Transaction
 from hub.store.sqlite.watermark import Watermark
+from hub.store.stats import StoreStats
+from hub.store.submissions import Broadcast, Submit
+from hub.store.sweeps import Sweep
+from hub.store.task_views import QueuePlace, TaskFilter, TaskIdPage, TaskPage, TaskView
+from hub.store.tokens import PutToken, TokenRow
+from hub.store.wishes import Cancel, NodeWish, Revive
 
 _logger = logging.getLogger(__name__)
 
@@ -353,42 +348,42 @@ def _run(tx: Transaction, kind: type[Operation], operations: list[Operation]) ->
     return [one(tx, operation) for operation in operations]
 
 
-def _submit(tx: Transaction, operations: Sequence[contract.Submit]) -> list[object]:
+def _submit(tx: Transaction, operations: Sequence[Submit]) -> list[object]:
     return list(submitting.submit(tx, operations))
 
 
-def _claim(tx: Transaction, operations: Sequence[contract.Claim]) -> list[object]:
+def _claim(tx: Transaction, operations: Sequence[Claim]) -> list[object]:
     dealt = claiming.deal(tx, [operation.offers for operation in operations])
-    return [contract.Claimed(assignments=assignments) for assignments in dealt.assignments]
+    return [Claimed(assignments=assignments) for assignments in dealt.assignments]
 
 
-def _record(tx: Transaction, operations: Sequence[contract.Record]) -> list[object]:
+def _record(tx: Transaction, operations: Sequence[Record]) -> list[object]:
     verdicts = settling.record(tx, operations)
     dealt = claiming.deal(tx, [operation.offers for operation in operations])
     return [
-        contract.Recorded(verdicts=told, assignments=assignments)
+        Recorded(verdicts=told, assignments=assignments)
         for told, assignments in zip(verdicts, dealt.assignments, strict=True)
     ]
 
 
 _MANY: Final[dict[type, Callable[..., list[object]]]] = {
-    contract.Submit: _submit,
-    contract.Claim: _claim,
-    contract.Record: _record,
+    Submit: _submit,
+    Claim: _claim,
+    Record: _record,
 }
 _ONE: Final[dict[type, Callable[..., object]]] = {
-    contract.Broadcast: submitting.broadcast,
-    contract.RegisterNode: nodes.register,
-    contract.NodeLeft: nodes.left,
-    contract.NodeWish: nodes.wish,
-    contract.NodeSeen: nodes.seen,
-    contract.Cancel: settling.cancel,
-    contract.Revive: settling.revive,
-    contract.Release: settling.release,
-    contract.Sweep: sweeping.sweep,
-    contract.AppendLogs: logs.append,
-    contract.HubStarted: nodes.hub_started,
-    contract.PutToken: tokens.put,
+    Broadcast: submitting.broadcast,
+    RegisterNode: nodes.register,
+    NodeLeft: nodes.left,
+    NodeWish: nodes.wish,
+    NodeSeen: nodes.seen,
+    Cancel: settling.cancel,
+    Revive: settling.revive,
+    Release: settling.release,
+    Sweep: sweeping.sweep,
+    AppendLogs: logs.append,
+    HubStarted: nodes.hub_started,
+    PutToken: tokens.put,
     NoteSample: samples.note,
     NoteDeed: audit.note,
     NoteAlerts: alerts.note,

@@ -10,23 +10,14 @@ import msgspec
 
 from hub.lifecycle import TaskState
 from hub.scheduling import can_serve
-from hub.store.contract import (
-    HUB_STOPPED,
-    Accepted,
-    Assignment,
-    Broadcast,
-    Broadcasted,
-    NewTask,
-    NodeProfile,
-    Submit,
-    Submitted,
-    TaskOptions,
-    class_of,
-)
+from hub.store.assignments import Assignment, NodeProfile
+from hub.store.nodes import HUB_STOPPED
 from hub.store.sqlite import bulk, claiming, keys, rows
 from hub.store.sqlite.codes import QUEUED, RUNNING, SCHEDULED, STATES
 from hub.store.sqlite.rows import StoredTask
 from hub.store.sqlite.transaction import Transaction
+from hub.store.submissions import Accepted, Broadcast, Broadcasted, Submit, Submitted
+from hub.store.tasks import NewTask, TaskOptions, class_of
 
 # What every task has, what it has once it runs, and what only some have.
 _COMMON: Final = "seq, id, class_id, state, rank, options, task_group, submitted_at"

@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from hub.lifecycle import TaskState
-from hub.store.contract import Sweep, Swept
 from hub.store.sqlite import audit, bulk, claiming, errors, keys, nodes, rows, spans
 from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED
 from hub.store.sqlite.submitting import STEADY, WALL
 from hub.store.sqlite.transaction import Transaction
+from hub.store.sweeps import Sweep, Swept
 
 # Events kept for readers that were away: a week, or a million (some 200 MB), whichever is less.
 EVENTS_KEPT_S: Final = 7 * 24 * 3600.0

@@ -17,12 +17,12 @@ from msgspec import Struct
 
 from hub.filter_terms import Term, exactly, states_of
 from hub.lifecycle import TaskState
-from hub.store.contract import QueuePlace, TaskFilter, TaskIdPage, TaskPage, TaskView
 from hub.store.sqlite import bulk, codes
 from hub.store.sqlite.conditions import Condition, all_of
 from hub.store.sqlite.connection import snapshot
 from hub.store.sqlite.rows import options_of
 from hub.store.sqlite.task_terms import ORIGIN, label_path, of_term
+from hub.store.task_views import QueuePlace, TaskFilter, TaskIdPage, TaskPage, TaskView
 from protocol.frames import TaskError
 
 # Rows that one page looks at, whatever it finds: some 10 ms. The cursor goes on from there.

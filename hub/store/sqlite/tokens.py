@@ -7,10 +7,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from hub.store.contract import PutToken, TokenRow
 from hub.store.history import Deed
 from hub.store.sqlite import audit
 from hub.store.sqlite.transaction import Transaction
+from hub.store.tokens import PutToken, TokenRow
 
 _COLUMNS: Final = "id, name, role, digest, created_at, expires_at, revoked_at, node_id"
 

@@ -14,11 +14,14 @@ from typing import Final
 import msgspec
 
 from hub.lifecycle import TaskState
-from hub.store.contract import CountsAs, Event, Now, TaskClass
+from hub.store.attempts import CountsAs
+from hub.store.events import Event
+from hub.store.now import Now
 from hub.store.sqlite import bulk, event_texts, spans
 from hub.store.sqlite.classes import Classes
 from hub.store.sqlite.rows import StoredTask, options_of
 from hub.store.sqlite.spans import Turn
+from hub.store.tasks import TaskClass
 from protocol.frames import TaskError
 
 # Events of one row. A reader takes whole rows: 4,096 of 200 bytes stay below a megabyte.

@@ -17,7 +17,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from hub.store.contract import StoreRefusedError
+from hub.store.errors import StoreRefusedError
 from hub.store.sqlite.connection import Durability
 
 _logger = logging.getLogger(__name__)

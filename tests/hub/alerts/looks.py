@@ -12,7 +12,9 @@ from hub.alerts.facts import Facts, PresentNode
 from hub.alerts.messages import HubName, MessageBody, ToldAlert
 from hub.alerts.reading import AlertSettings, settings_of
 from hub.store.alerts import AlertRow, AwayNode, SilenceRow
-from hub.store.contract import HUB_STOPPED, NodeProfile, Now
+from hub.store.assignments import NodeProfile
+from hub.store.nodes import HUB_STOPPED
+from hub.store.now import Now
 
 START_S = 1_700_000_000.0
 

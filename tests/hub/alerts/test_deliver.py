@@ -10,7 +10,7 @@ from hub.alerts.delivering import REFUSALS_MAX
 from hub.alerts.messages import HubName
 from hub.alerts.senders import Sent
 from hub.store.alerts import OutboundMessage
-from hub.store.contract import Now
+from hub.store.now import Now
 
 TAKEN = Sent(is_taken=True, detail="ok")
 AWAY = Sent(is_taken=False, detail="nobody there")

@@ -6,7 +6,7 @@ from typing import Any
 
 from hub.alerts.facts import Alarm, Facts, NameCounts
 from hub.alerts.recents import ALARMS_MAX, DEPARTURES_MAX, SAMPLES_MAX, Recents
-from hub.store.contract import Now
+from hub.store.now import Now
 
 
 def facts(at_s: float, **more: Any) -> Facts:

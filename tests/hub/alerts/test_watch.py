@@ -18,7 +18,9 @@ from hub.alerts.reading import settings_of
 from hub.alerts.watch import AlertWatch
 from hub.errors import SettingsError
 from hub.store.alerts import AlertMemory, NoteAlerts
-from hub.store.contract import Now, Operation, Store, StoreUnavailableError
+from hub.store.contract import Operation, Store
+from hub.store.errors import StoreUnavailableError
+from hub.store.now import Now
 from hub.tokens import create_token
 from protocol import frames
 from protocol.frames import Inventory, Register

@@ -25,11 +25,19 @@ from hub.meter import Histogram
 from hub.metrics.reading import Counts, Gauges, Reading
 from hub.sessions import Fleet, LiveNode
 from hub.settings import HubSettings
-from hub.store import contract
+from hub.store.assignments import Claim, NodeProfile, Offer
+from hub.store.attempts import AttemptResult, Record
 from hub.store.commit_meter import CommitMeter
-from hub.store.contract import NodeProfile, NodeRegistration, Now, Offer, Operation, Store
+from hub.store.contract import Operation, Store
 from hub.store.history import Deed, NoteDeed
+from hub.store.node_views import NodeView
+from hub.store.nodes import NodeRegistration, RegisterNode
+from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
+from hub.store.stats import StoreStats
+from hub.store.submissions import Broadcast, Broadcasted, Submit, Submitted
+from hub.store.tasks import NewTask
+from hub.store.wishes import Cancel, Cancelled, NodeWish, Revive, Revived
 from hub.tokens import TokenBook
 from protocol.frames import Inventory, Progress, TaskError
 
@@ -74,22 +82,22 @@ class StoreBackend:
                 raise answer
         return committed.answers
 
-    async def submit(self, tasks: Sequence[contract.NewTask]) -> contract.Submitted:
-        return self.execute(contract.Submit(tasks=tasks))[0]
+    async def submit(self, tasks: Sequence[NewTask]) -> Submitted:
+        return self.execute(Submit(tasks=tasks))[0]
 
-    async def broadcast(self, template: contract.NewTask) -> contract.Broadcasted:
-        return self.execute(contract.Broadcast(template=template))[0]
+    async def broadcast(self, template: NewTask) -> Broadcasted:
+        return self.execute(Broadcast(template=template))[0]
 
-    async def cancel(self, task_ids: Sequence[str], reason: str) -> contract.Cancelled:
-        return self.execute(contract.Cancel(task_ids=task_ids, reason=reason))[0]
+    async def cancel(self, task_ids: Sequence[str], reason: str) -> Cancelled:
+        return self.execute(Cancel(task_ids=task_ids, reason=reason))[0]
 
-    async def revive(self, task_ids: Sequence[str]) -> contract.Revived:
-        return self.execute(contract.Revive(task_ids=task_ids))[0]
+    async def revive(self, task_ids: Sequence[str]) -> Revived:
+        return self.execute(Revive(task_ids=task_ids))[0]
 
     async def wish(
         self, node_id: str, *, cordoned: bool | None = None, draining: bool | None = None
-    ) -> contract.NodeView | None:
-        return self.execute(contract.NodeWish(node_id=node_id, cordoned=cordoned, draining=draining))[0]
+    ) -> NodeView | None:
+        return self.execute(NodeWish(node_id=node_id, cordoned=cordoned, draining=draining))[0]
 
     async def disconnect(self, node_id: str) -> bool:
         return self.lives.pop(node_id, None) is not None
@@ -163,7 +171,7 @@ class StoreBackend:
             alerts=AlertCounts(firing=firing, critical=critical),
         )
 
-    def reading(self, stats: contract.StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
+    def reading(self, stats: StoreStats | None, requests: Mapping[tuple[str, str, int], int]) -> Reading:
         return Reading(
             at=time.time(),
             hub_id=self.store.hub_id,
@@ -234,7 +242,7 @@ class HubUnderTest:
             name="", labels=labels, slots=slots, handlers=list(handlers or ("work",)), version="1"
         )
         self.backend.execute(
-            contract.RegisterNode(
+            RegisterNode(
                 node_id=node_id,
                 instance_id=f"{node_id}-i",
                 predecessors=(),
@@ -248,22 +256,20 @@ class HubUnderTest:
         """Start what is queued; give the ids."""
         profile = NodeProfile(node_id=node_id, handlers=frozenset(handlers or ("work",)))
         offer = Offer(profile=profile, instance_id=f"{node_id}-i", free=free)
-        (claimed,) = self.backend.execute(contract.Claim(offers=[offer]))
+        (claimed,) = self.backend.execute(Claim(offers=[offer]))
         return [assignment.task_id for assignment in claimed.assignments]
 
     def succeed(self, *task_ids: str, value: bytes = b"null", node_id: str = "n1") -> None:
         self._record(
             *(
-                contract.AttemptResult(
-                    task_id=task_id, attempt=1, node_id=node_id, outcome="succeeded", value=value, run_s=0.5
-                )
+                AttemptResult(task_id=task_id, attempt=1, node_id=node_id, outcome="succeeded", value=value, run_s=0.5)
                 for task_id in task_ids
             )
         )
 
     def fail(self, task_id: str, message: str = "no", node_id: str = "n1") -> None:
         error = TaskError(kind="error", message=message, type="ValueError")
-        self._record(contract.AttemptResult(task_id=task_id, attempt=1, node_id=node_id, outcome="failed", error=error))
+        self._record(AttemptResult(task_id=task_id, attempt=1, node_id=node_id, outcome="failed", error=error))
 
-    def _record(self, *results: contract.AttemptResult) -> None:
-        self.backend.execute(contract.Record(results=results))
+    def _record(self, *results: AttemptResult) -> None:
+        self.backend.execute(Record(results=results))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.alerts.rules import KINDS
 from hub.store.alerts import AlertRow, NoteAlerts
-from hub.store.contract import NodeLeft
+from hub.store.nodes import NodeLeft
 from tests.hub.http.hub_under_test import HubUnderTest
 
 

@@ -10,8 +10,11 @@ import pytest
 from hub.filter_terms import TASK_FIELDS
 from hub.filters import parse
 from hub.http.bulk import CHUNK, UNDER_WAY_MAX, WITHIN_S, BulkAnswer, BulkRequest, Walk
-from hub.store import contract
-from hub.store.contract import NewTask, Store, TaskOptions
+from hub.store.attempts import AttemptResult, Record
+from hub.store.contract import Store
+from hub.store.submissions import Submit
+from hub.store.tasks import NewTask, TaskOptions
+from hub.store.wishes import Cancelled, Revived
 from tests.hub.http.hub_under_test import HubUnderTest, StoreBackend
 
 T = TypeVar("T")
@@ -36,7 +39,7 @@ async def state(hub: HubUnderTest, task_id: str) -> str:
 
 def fill(backend: StoreBackend, count: int, name: str = "work") -> None:
     tasks = [NewTask(task_id=f"{name}-{number:05}", name=name, options=TaskOptions()) for number in range(count)]
-    backend.execute(contract.Submit(tasks=tasks))
+    backend.execute(Submit(tasks=tasks))
 
 
 def counts(backend: StoreBackend) -> dict[str, int]:
@@ -77,7 +80,7 @@ async def test_many_are_changed_in_pages_and_each_once(hub: HubUnderTest) -> Non
     commits: list[int] = []
     cancel = hub.backend.cancel
 
-    async def counted(task_ids: Sequence[str], reason: str) -> contract.Cancelled:
+    async def counted(task_ids: Sequence[str], reason: str) -> Cancelled:
         commits.append(len(task_ids))
         return await cancel(task_ids, reason)
 
@@ -111,7 +114,7 @@ async def test_what_was_retried_and_failed_again_is_not_met_twice(hub: HubUnderT
         hub.fail(f"work-{number:05}")
     revive = hub.backend.revive
 
-    async def and_fail_at_once(task_ids: Sequence[str]) -> contract.Revived:
+    async def and_fail_at_once(task_ids: Sequence[str]) -> Revived:
         answer = await revive(task_ids)
         for task_id in hub.claim():
             _fail_again(hub.backend, task_id)
@@ -126,8 +129,8 @@ async def test_what_was_retried_and_failed_again_is_not_met_twice(hub: HubUnderT
 def _fail_again(backend: StoreBackend, task_id: str) -> None:
     view = backend.store.task(task_id)
     assert view is not None
-    result = contract.AttemptResult(task_id=task_id, attempt=view.attempt, node_id="n1", outcome="failed")
-    backend.execute(contract.Record(results=[result]))
+    result = AttemptResult(task_id=task_id, attempt=view.attempt, node_id="n1", outcome="failed")
+    backend.execute(Record(results=[result]))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,7 @@ async def test_what_was_done_before_the_disk_was_full_is_told(hub: HubUnderTest)
     fill(hub.backend, CHUNK + 5)
     cancel = hub.backend.cancel
 
-    async def once(task_ids: Sequence[str], reason: str) -> contract.Cancelled:
+    async def once(task_ids: Sequence[str], reason: str) -> Cancelled:
         answer = await cancel(task_ids, reason)
         hub.backend.degraded = "no space"
         return answer

@@ -14,8 +14,11 @@ import pytest
 from hub import events
 from hub.http import event_stream
 from hub.http.event_stream import read_page
-from hub.store.contract import NewTask, StoreUnavailableError, Submit, Sweep
+from hub.store.errors import StoreUnavailableError
 from hub.store.sqlite.store import SqliteStore
+from hub.store.submissions import Submit
+from hub.store.sweeps import Sweep
+from hub.store.tasks import NewTask
 from tests.hub.http.hub_under_test import NDJSON, HubUnderTest
 
 

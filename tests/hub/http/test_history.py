@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from hub.meter import BOUNDS_S
-from hub.store.contract import NodeLeft
 from hub.store.history import NoteSample
+from hub.store.nodes import NodeLeft
 from tests.hub.http.hub_under_test import HubUnderTest
 from tests.hub.test_samples import sample
 

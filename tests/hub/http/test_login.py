@@ -11,7 +11,7 @@ import pytest
 
 from hub.http.login_cookie import LOGIN_S, LoginSigner
 from hub.http.login_limit import FAILURES_MAX, FAILURES_PER_S, FailureLimit
-from hub.store.contract import TokenRow
+from hub.store.tokens import TokenRow
 from hub.tokens import digest_of
 from tests.hub.http.hub_under_test import HubUnderTest
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 import pytest
 
 from hub.http import api
-from hub.store.contract import StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
 from tests.hub.http.hub_under_test import HubUnderTest
 from tests.hub.http.test_security import bearer, give_tokens
 from tests.hub.metrics.readings import samples

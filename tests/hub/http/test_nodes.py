@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hub.sessions import LiveNode
-from hub.store.contract import NodeLeft
+from hub.store.nodes import NodeLeft
 from tests.hub.http.hub_under_test import HubUnderTest
 
 

@@ -11,7 +11,7 @@ from hub import events
 from hub.http.openapi import ALL_ROUTES
 from hub.http.route import Route
 from hub.http.security import is_same_site, names_this_machine
-from hub.store.contract import TokenRow
+from hub.store.tokens import TokenRow
 from hub.tokens import digest_of
 from tests.hub.http.hub_under_test import HubUnderTest
 

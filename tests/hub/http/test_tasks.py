@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hub.store.contract import AppendLogs, StoreUnavailableError
+from hub.store.errors import StoreUnavailableError
+from hub.store.logs import AppendLogs
 from protocol.frames import LogLine, Progress
 from protocol.limits import PAYLOAD_BYTES_MAX
 from tests.hub.http.hub_under_test import JSON, NDJSON, HubUnderTest

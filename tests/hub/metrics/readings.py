@@ -12,7 +12,7 @@ from hub.metrics.exposition import text_of
 from hub.metrics.reading import Counts, Gauges, Reading
 from hub.sessions import Fleet
 from hub.store.commit_meter import CommitMeter
-from hub.store.contract import StoreStats
+from hub.store.stats import StoreStats
 
 
 def reading(**changes: Any) -> Reading:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from hub.meter import Meter
 from hub.metrics.instruments import Instruments
-from hub.store.contract import Committed, Event
+from hub.store.contract import Committed
+from hub.store.events import Event
 
 
 def commit(meter: Meter, instruments: Instruments, *events: tuple[str, float]) -> None:

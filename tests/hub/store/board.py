@@ -7,39 +7,16 @@ from itertools import count
 from typing import Any
 
 from hub.lifecycle import TaskState
-from hub.store.contract import (
-    Accepted,
-    Assignment,
-    AttemptResult,
-    Cancel,
-    Cancelled,
-    Claim,
-    Claimed,
-    Committed,
-    NewTask,
-    NodeProfile,
-    NodeRegistration,
-    Now,
-    Offer,
-    Operation,
-    Reconciled,
-    Record,
-    Recorded,
-    RegisterNode,
-    Release,
-    Released,
-    Revive,
-    Revived,
-    Silence,
-    Store,
-    Submit,
-    Submitted,
-    Sweep,
-    Swept,
-    TaskOptions,
-    TaskView,
-    Verdict,
-)
+from hub.store.assignments import Assignment, Claim, Claimed, NodeProfile, Offer
+from hub.store.attempts import AttemptResult, Record, Recorded, Release, Released, Silence, Verdict
+from hub.store.contract import Committed, Operation, Store
+from hub.store.nodes import NodeRegistration, Reconciled, RegisterNode
+from hub.store.now import Now
+from hub.store.submissions import Accepted, Submit, Submitted
+from hub.store.sweeps import Sweep, Swept
+from hub.store.task_views import TaskView
+from hub.store.tasks import NewTask, TaskOptions
+from hub.store.wishes import Cancel, Cancelled, Revive, Revived
 from protocol.frames import AttemptKey, Inventory, Outcome, TaskError
 
 START_S = 1_700_000_000.0

@@ -16,7 +16,7 @@ from hub.store.alerts import (
     QueueHead,
     SilenceRow,
 )
-from hub.store.contract import NodeLeft
+from hub.store.nodes import NodeLeft
 from tests.hub.store.board import START_S, Board, offer
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hub.retry import RetryPolicy
-from hub.store.contract import NodeLeft, Silence
+from hub.store.attempts import Silence
 from hub.store.history import AttemptView
+from hub.store.nodes import NodeLeft
 from hub.store.sqlite import attempts
 from protocol.frames import TaskError
 from tests.hub.store.board import START_S, Board, offer

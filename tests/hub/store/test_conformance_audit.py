@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hub.store.contract import PutToken, TokenRow
 from hub.store.history import Deed, NoteDeed
 from hub.store.sqlite import audit
+from hub.store.tokens import PutToken, TokenRow
 from tests.hub.store.board import START_S, Board
 
 ALL = 2**63 - 1

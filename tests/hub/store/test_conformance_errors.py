@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub.retry import RetryPolicy
-from hub.store.contract import Silence
+from hub.store.attempts import Silence
 from hub.store.history import ErrorGroup
 from hub.store.sqlite import errors
 from protocol.frames import TaskError

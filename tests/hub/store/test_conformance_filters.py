@@ -14,7 +14,8 @@ from hub.error_groups import fingerprint
 from hub.filter_terms import TASK_FIELDS, Term
 from hub.filters import parse
 from hub.lifecycle import TaskState
-from hub.store.contract import Broadcast, TaskFilter, TaskView
+from hub.store.submissions import Broadcast
+from hub.store.task_views import TaskFilter, TaskView
 from protocol.frames import AttemptKey, TaskError
 from tests.hub.store.board import Board, offer, result
 from tests.hub.store.conftest import BACKENDS

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from hub.lifecycle import TaskState
-from hub.store.contract import Claim, Silence, Submit
+from hub.store.assignments import Claim
+from hub.store.attempts import Silence
+from hub.store.submissions import Submit
 from tests.hub.store.board import Board, offer, result
 
 

@@ -11,7 +11,9 @@ import pytest
 
 from hub.filter_terms import NODE_FIELDS
 from hub.filters import parse
-from hub.store.contract import NodeCell, NodeLeft, NodeQuery, NodeRegistration, NodeSort, NodeWish, RegisterNode
+from hub.store.node_views import NodeCell, NodeQuery, NodeSort
+from hub.store.nodes import NodeLeft, NodeRegistration, RegisterNode
+from hub.store.wishes import NodeWish
 from protocol.frames import Inventory
 from tests.hub.store.board import Board, offer
 

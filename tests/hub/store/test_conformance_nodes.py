@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hub.lifecycle import TaskState
-from hub.store.contract import HubStarted, Inherited, NodeLeft, NodeSeen, NodeView, NodeWish
+from hub.store.node_views import NodeView
+from hub.store.nodes import HubStarted, Inherited, NodeLeft, NodeSeen
+from hub.store.wishes import NodeWish
 from tests.hub.store.board import START_S, Board, offer
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from hub.lifecycle import TaskState
-from hub.store.contract import PutToken, Store, TaskFilter, TokenRow
+from hub.store.contract import Store
+from hub.store.task_views import TaskFilter
+from hub.store.tokens import PutToken, TokenRow
 from tests.hub.store.board import START_S, Board, offer, result
 
 

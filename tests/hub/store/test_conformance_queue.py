@@ -7,17 +7,12 @@ from typing import Any
 import pytest
 
 from hub.lifecycle import TaskState
-from hub.store.contract import (
-    Broadcast,
-    Broadcasted,
-    Claim,
-    HubStarted,
-    NodeLeft,
-    NodeWish,
-    Submit,
-    TaskClass,
-    TaskFilter,
-)
+from hub.store.assignments import Claim
+from hub.store.nodes import HubStarted, NodeLeft
+from hub.store.submissions import Broadcast, Broadcasted, Submit
+from hub.store.task_views import TaskFilter
+from hub.store.tasks import TaskClass
+from hub.store.wishes import NodeWish
 from tests.hub.store.board import START_S, Board, ids, offer
 
 

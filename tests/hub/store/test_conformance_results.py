@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hub.lifecycle import TaskState
-from hub.store.contract import LOSSES_MAX, AppendLogs, Operation, Record, Release, Silence, Submit
+from hub.store.attempts import LOSSES_MAX, Record, Release, Silence
+from hub.store.contract import Operation
+from hub.store.logs import AppendLogs
+from hub.store.submissions import Submit
 from protocol.frames import LogLine, TaskError
 from tests.hub.store.board import START_S, Board, offer, result
 

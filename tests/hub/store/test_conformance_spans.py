@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.store.contract import HubStarted, NodeLeft, NodeSeen, NodeWish, Store
+from hub.store.contract import Store
+from hub.store.nodes import HubStarted, NodeLeft, NodeSeen
 from hub.store.sqlite import spans
+from hub.store.wishes import NodeWish
 from tests.hub.store.board import START_S, Board
 
 

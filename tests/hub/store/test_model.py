@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
 from hub.lifecycle import FINAL, TaskState
-from hub.store.contract import Offer, Silence
+from hub.store.assignments import Offer
+from hub.store.attempts import Silence
 from hub.store.sqlite import SqliteStore
 from protocol.frames import AttemptKey, Outcome
 from tests.hub.store.board import Board, offer, result

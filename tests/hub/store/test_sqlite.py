@@ -13,22 +13,18 @@ from pathlib import Path
 import pytest
 
 from hub.lifecycle import TaskState
-from hub.store.contract import (
-    Claim,
-    HubStarted,
-    Now,
-    PutToken,
-    StoreRefusedError,
-    StoreUnavailableError,
-    Submit,
-    TaskFilter,
-    TokenRow,
-)
+from hub.store.assignments import Claim
+from hub.store.errors import StoreRefusedError, StoreUnavailableError
 from hub.store.history import Deed, NodeSpan, NoteDeed, NoteSample
+from hub.store.nodes import HubStarted
+from hub.store.now import Now
 from hub.store.sqlite import SqliteStore, migrator, settling, sweeping, watermark
 from hub.store.sqlite.classes import Classes
 from hub.store.sqlite.connection import connect_reader, snapshot, unavailable
 from hub.store.sqlite.migrator import Migration, migrate, migrations
+from hub.store.submissions import Submit
+from hub.store.task_views import TaskFilter
+from hub.store.tokens import PutToken, TokenRow
 from tests.hub.store.board import START_S, Board, offer
 from tests.hub.test_samples import sample
 
@@ -328,7 +324,9 @@ def test_a_closed_store_is_unavailable(store: SqliteStore) -> None:
 _WORKER = """
 import sys
 from pathlib import Path
-from hub.store.contract import Claim, Record, Submit
+from hub.store.assignments import Claim
+from hub.store.attempts import Record
+from hub.store.submissions import Submit
 from hub.store.sqlite import SqliteStore
 from tests.hub.store.board import START_S, Board, offer
 from tests.hub.test_samples import sample, result

@@ -11,8 +11,13 @@ import pytest
 
 from hub.effects import Ticket
 from hub.store import writer as writing
-from hub.store.contract import Committed, NewTask, Now, Operation, Record, StoreUnavailableError, Submit
+from hub.store.attempts import Record
+from hub.store.contract import Committed, Operation
+from hub.store.errors import StoreUnavailableError
+from hub.store.now import Now
 from hub.store.sqlite import SqliteStore
+from hub.store.submissions import Submit
+from hub.store.tasks import NewTask
 from hub.store.writer import StoreWriter
 from tests.hub.store.board import START_S, result
 
