@@ -26,6 +26,12 @@ from hub.store.alerts import OutboundMessage
 # Of what a receiver answers or a program prints this much is kept, for people.
 SAID_BYTES_MAX: Final = 2_000
 
+# How long the last words of a program that has ended may take. What it left running may keep its output open.
+PRINTED_WITHIN_S: Final = 0.5
+
+# How long a program may take to end once it is killed. What left its group and holds its input keeps asyncio waiting.
+KILLED_WITHIN_S: Final = 0.5
+
 # Answers that say that this very message can never be right; all others may be different the next time.
 _REFUSALS: Final = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -179,62 +185,75 @@ class CommandSender:
 
     async def send(self, message: OutboundMessage) -> Sent:
         """Run it once."""
+        # A pipe of our own: one of asyncio's holds `wait` up for as long as anybody has its other end.
+        reading, writing = os.pipe()
+        output = os.fdopen(reading, "rb", 0)
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._channel.argv,
                 stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=writing,
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
+            output.close()
             return Sent(is_taken=False, detail=f"{self._channel.argv[0]} cannot be run: {error}")
+        finally:
+            os.close(writing)
+        printed = _Printed()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: printed, output)
         try:
             async with asyncio.timeout(self._channel.timeout_s):
-                said = await _converse(process, message.body)
+                await _write(process, message.body)
                 status = await process.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PRINTED_WITHIN_S):
+                    await printed.ended.wait()
         except TimeoutError:
             return Sent(is_taken=False, detail=f"not done within {self._channel.timeout_s:g} s, killed")
         finally:
+            transport.close()
             await _end(process)
-        return Sent(is_taken=status == 0, detail=f"exit status {status} {_shown(said)}".rstrip())
+        return Sent(is_taken=status == 0, detail=f"exit status {status} {_shown(bytes(printed.kept))}".rstrip())
 
     async def close(self) -> None:
         """Nothing is held."""
 
 
-async def _converse(process: asyncio.subprocess.Process, body: bytes) -> bytes:
-    """Write to a program and read what it prints at the same time; keep the beginning."""
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("both were made as pipes")
-    stdin, stdout = process.stdin, process.stdout
+class _Printed(asyncio.Protocol):
+    """What a program prints: the beginning is kept, the rest is read and dropped, so that it is never held up."""
 
-    async def write() -> None:
-        # A program need not read what it is given.
-        with contextlib.suppress(ConnectionError):
-            stdin.write(body + b"\n")
-            await stdin.drain()
-        stdin.close()
-        with contextlib.suppress(ConnectionError):
-            await stdin.wait_closed()
+    def __init__(self) -> None:
+        self.kept = bytearray()
+        self.ended = asyncio.Event()
 
-    async def read() -> bytes:
-        kept = b""
-        while piece := await stdout.read(65_536):
-            kept += piece[: max(0, SAID_BYTES_MAX - len(kept))]
-        return kept
+    def data_received(self, data: bytes) -> None:
+        self.kept += data[: max(0, SAID_BYTES_MAX - len(self.kept))]
 
-    async with asyncio.TaskGroup() as group:
-        group.create_task(write())
-        reading = group.create_task(read())
-    return reading.result()
+    def connection_lost(self, _exc: Exception | None) -> None:
+        self.ended.set()
+
+
+async def _write(process: asyncio.subprocess.Process, body: bytes) -> None:
+    """Give a program its input. It need not read it."""
+    stdin = process.stdin
+    if stdin is None:
+        raise AssertionError("it was made as a pipe")
+    with contextlib.suppress(ConnectionError):
+        stdin.write(body + b"\n")
+        await stdin.drain()
+    # Not waited for: a wait that is cancelled leaves asyncio with an error that nobody can take.
+    stdin.close()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill what is left of a program, itself and what it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(KILLED_WITHIN_S):
+            await process.wait()
 
 
 # --- apprise ---------------------------------------------------------------------------------------------------------

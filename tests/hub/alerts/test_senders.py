@@ -170,6 +170,26 @@ def _runs(pid: str) -> bool:
         return False
 
 
+LEAVES_A_CHILD = (
+    "import subprocess, sys, time\n"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(6)'], start_new_session=True)\n"
+)
+
+
+async def test_a_command_that_ends_well_is_taken_whatever_it_leaves_running() -> None:
+    began_s = asyncio.get_running_loop().time()
+    sent = await command(f"{LEAVES_A_CHILD}print('told', flush=True)", timeout_s=30.0)
+    assert sent == Sent(is_taken=True, detail="exit status 0 told")
+    assert asyncio.get_running_loop().time() - began_s < 5, "it waited for what was left running"
+
+
+async def test_a_command_past_its_time_holds_nobody_up_by_what_left_its_group() -> None:
+    began_s = asyncio.get_running_loop().time()
+    sent = await command(f"{LEAVES_A_CHILD}time.sleep(600)", timeout_s=1.0)
+    assert sent == Sent(is_taken=False, detail="not done within 1 s, killed")
+    assert asyncio.get_running_loop().time() - began_s < 5, "it waited for what had left"
+
+
 async def test_a_command_that_is_not_there_is_a_failure() -> None:
     sent = await CommandSender(CommandChannel(name="ops", argv=("/nowhere/tell",))).send(MESSAGE)
     assert not sent.is_taken
