@@ -23,7 +23,9 @@ def body_height(snapshot: Snapshot, width: int, height: int) -> int:
 def rows_shown(snapshot: Snapshot, state: State, width: int, height: int) -> int:
     """Give how many rows of the list that is to be seen fit."""
     room = body_height(snapshot, width, height)
-    return rows_fitting(room) if state.view in LISTS else max(1, room)
+    if state.view not in LISTS:
+        return max(1, room)
+    return rows_fitting(room, has_strip=state.view is View.NODES)
 
 
 def settled(snapshot: Snapshot, state: State, width: int, height: int) -> State:

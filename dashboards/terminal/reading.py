@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from dashboards.terminal.snapshot import Alert, Attempt, Detail, ErrorGroup, Listing, MapNode, Trends
+from dashboards.terminal.snapshot import Alert, Attempt, Detail, ErrorGroup, Listing, MapNode, Presence, Span, Trends
 from dashboards.terminal.state import NODE_SORTS, TASK_SORTS
 from moorline.client import Client
 from moorline.errors import NotFoundError
@@ -31,12 +31,22 @@ def rounded(rows: int) -> int:
     return min(ROWS_MAX, -(-max(1, rows) // ROWS_STEP) * ROWS_STEP)
 
 
+_WAITING: Final = frozenset({"queued", "scheduled"})
+
+
 async def read_nodes(client: Client, filter_text: str, sort: int, rows: int) -> Listing[NodeView]:
     """Read nodes, as many as are needed."""
     page = await client.node_page(filter_text, sort=NODE_SORTS[sort][0], limit=rounded(rows))
     return Listing(
         rows=tuple(page.nodes), total=page.total, is_more=page.cursor is not None, filter=filter_text, is_read=True
     )
+
+
+async def read_presence(client: Client, node_id: str) -> Presence:
+    """Read when a node was here in the last 24 hours."""
+    history = await client.node_history(node_id)
+    spans = tuple(Span(span.began_at, span.ended_at, span.state) for span in history.spans)
+    return Presence(node_id, history.since, history.until, spans)
 
 
 async def read_map(client: Client) -> tuple[MapNode, ...]:
@@ -140,7 +150,8 @@ async def read_detail(client: Client, task_id: str) -> Detail:
         task = await client.get(task_id)
         attempts = await client.attempts(task_id)
         logs = await client.logs(task_id)
-        explanation = None if task.is_final else await client.explain(task_id)
+        # Where a task runs it says itself; why it does not run yet, only the hub, which looks at each node for that.
+        explanation = await client.explain(task_id) if task.state in _WAITING else None
     except NotFoundError as error:
         return Detail(task_id=task_id, problem=str(error))
     return Detail(

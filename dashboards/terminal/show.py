@@ -16,12 +16,13 @@ import click
 from rich.console import Console
 
 from dashboards.terminal.acting import Actor
+from dashboards.terminal.look import look_of
 from dashboards.terminal.picture import Picture, render
 from dashboards.terminal.screen import Screen
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.source import Source
 from dashboards.terminal.state import State, View
-from dashboards.terminal.top import Top, look_of
+from dashboards.terminal.top import Top
 from dashboards.terminal.tty import Terminal
 from moorline.client import Client
 from moorline.configuration import ClientSettings
@@ -90,7 +91,9 @@ async def _show(settings: ClientSettings, wish: Wish) -> ExitCode:
             return await _watch(client, settings.url, wish, is_ascii=is_ascii)
         width, height = wish.size or still_size()
         source = Source(client, settings.url)
-        await source.read_once(look_of(wish.state, height))
+        # A document holds what the overview shows, whatever else is looked at.
+        state = State() if wish.as_json else wish.state
+        await source.read_once(look_of(source.snapshot(), state, height))
         snapshot = source.snapshot()
     if wish.svg is not None:
         save_svg(render(snapshot, wish.state, width, height), wish.svg, width, height)

@@ -76,6 +76,23 @@ class Attempt(NamedTuple):
     error: Problem | None
 
 
+class Span(NamedTuple):
+    """A time in which a node's state was the same. ``ended_at`` None: it still is."""
+
+    began_at: float
+    ended_at: float | None
+    state: str
+
+
+class Presence(NamedTuple):
+    """When a node was here and when it was not, between two times."""
+
+    node_id: str
+    since_at: float
+    until_at: float
+    spans: tuple[Span, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Generic[T]):
     """Rows of a list as far as they are read.
@@ -123,6 +140,7 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()
     errors: tuple[ErrorGroup, ...] = ()
     nodes: Listing[NodeView] = Listing()
+    presence: Presence | None = None
     tasks: Listing[TaskView] = Listing()
     events: Listing[Event] = Listing()
     lately: tuple[Event, ...] = ()

@@ -12,11 +12,12 @@ from typing import Final
 from dashboards.terminal.acting import Actor
 from dashboards.terminal.footer import filter_line
 from dashboards.terminal.keys import ESCAPE_WITHIN_S, Key, KeyDecoder
+from dashboards.terminal.look import look_of
 from dashboards.terminal.picture import render
-from dashboards.terminal.pressing import Sight, press, rows_wanted
+from dashboards.terminal.pressing import Sight, press
 from dashboards.terminal.screen import Screen
 from dashboards.terminal.snapshot import Snapshot
-from dashboards.terminal.source import Look, Source
+from dashboards.terminal.source import Source
 from dashboards.terminal.state import FilterInput, Quit, Redraw, State, Suspend
 from dashboards.terminal.tty import Terminal
 
@@ -130,7 +131,7 @@ class Top:
             self._enter_again()
         self._state = self._actor.noted(self._state)
         snapshot, width, height = self._sight()
-        self._source.look_at(look_of(self._state, height))
+        self._source.look_at(look_of(snapshot, self._state, height))
         cursor = None
         if isinstance(self._state.dialog, FilterInput):
             cursor = (height - 1, filter_line(self._state.dialog, width)[1])
@@ -244,17 +245,3 @@ class Top:
         self._terminal.enter()
         asyncio.get_running_loop().add_reader(self._terminal.keys, self._readable)
         self._screen.forget()
-
-
-def look_of(state: State, height: int) -> Look:
-    """Give what must be read for this to be seen."""
-    return Look(
-        view=state.view,
-        node_filter=state.node_filter,
-        task_filter=state.task_filter,
-        event_filter=state.event_filter,
-        node_sort=state.node_sort,
-        task_sort=state.task_sort,
-        task_id=state.task_id,
-        rows=rows_wanted(state, height),
-    )

@@ -8,11 +8,13 @@ from typing import Final
 from rich.text import Text
 
 from dashboards.charts import bar
+from dashboards.terminal.bindings import chosen_node
 from dashboards.terminal.columns import Column
 from dashboards.terminal.looks import BUSY, DIM, PLAIN, STRONG, WARN, WELL, node_look
+from dashboards.terminal.presence import strip
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import NODE_SORTS, State
-from dashboards.terminal.texts import Part, clean, width_of
+from dashboards.terminal.texts import Part, clean, line, width_of
 from dashboards.terminal.views.table import table
 from moorline.views import NodeView
 from moorline.words import ago, pairs
@@ -54,7 +56,16 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         empty="No node has registered yet; `moorline node --app …` runs one.",
         width=width,
         height=height,
+        strip=_presence(snapshot, state, width),
     )
+
+
+def _presence(snapshot: Snapshot, state: State, width: int) -> Text:
+    """Draw when the chosen node was here in the last 24 hours, as far as it is read."""
+    node, known = chosen_node(snapshot, state), snapshot.presence
+    if node is None or known is None or known.node_id != node.id:
+        return line()
+    return strip(known, snapshot.now_at, width)
 
 
 def _about(node: NodeView, now_at: float, titles: Collection[str]) -> list[Part]:

@@ -24,14 +24,14 @@ ABOUT_FROM_HEIGHT: Final = 11
 About = Callable[[T, Collection[str]], Sequence[Part]]
 
 
-def about_lines(height: int) -> int:
-    """Give how many lines below a table of this height tell of the chosen row."""
-    return ABOUT_LINES if height >= ABOUT_FROM_HEIGHT else 0
+def about_lines(height: int, *, has_strip: bool) -> int:
+    """Give how many lines below a table of this height tell of the chosen row; a strip takes one more."""
+    return ABOUT_LINES + has_strip if height >= ABOUT_FROM_HEIGHT else 0
 
 
-def rows_fitting(height: int) -> int:
+def rows_fitting(height: int, *, has_strip: bool = False) -> int:
     """Give how many rows a table of this height shows."""
-    return max(1, height - HEAD_LINES - about_lines(height))
+    return max(1, height - HEAD_LINES - about_lines(height, has_strip=has_strip))
 
 
 def table(
@@ -46,6 +46,7 @@ def table(
     empty: str,
     width: int,
     height: int,
+    strip: Text | None = None,
 ) -> list[Text]:
     """Give the lines of a table.
 
@@ -60,8 +61,10 @@ def table(
         empty: what is said if there are none, and no filter is why.
         width: how many cells there are.
         height: how many lines there are.
+        strip: one more line about the chosen row.
     """
-    shown = listing.rows[place.top : place.top + rows_fitting(height)]
+    has_strip = strip is not None
+    shown = listing.rows[place.top : place.top + rows_fitting(height, has_strip=has_strip)]
     lines = _caption(what, listing, place.top, len(shown), order, width)
     if not listing.rows:
         return lines + _nothing(listing, empty, width)
@@ -72,10 +75,11 @@ def table(
         row(columns, chosen, made, width, is_chosen=place.top + number == place.index)
         for number, made in enumerate(cells)
     ]
-    if about_lines(height) and place.index < len(listing.rows):
+    room = about_lines(height, has_strip=has_strip)
+    if room and place.index < len(listing.rows):
         titles = {columns[kept].title for kept in chosen.kept}
         below = _about(about(listing.rows[place.index], titles), width)
-        lines += [line()] * (height - len(lines) - ABOUT_LINES) + below
+        lines += [line()] * (height - len(lines) - room) + below + ([] if strip is None else [strip])
     return lines
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from typing import Any
 
 from moorline.errors import NotFoundError
-from moorline.history_views import Attempt, ErrorGroup, History
+from moorline.history_views import Attempt, ErrorGroup, History, NodeHistory
 from moorline.views import (
     Alerts,
     Bulk,
@@ -70,6 +70,10 @@ class FakeClient:
         if self.refused_filter is not None:
             raise self.refused_filter
         return NodePage(nodes=self.node_views[:limit], total=len(self.node_views))
+
+    async def node_history(self, node_id: str) -> NodeHistory:
+        self._ask(f"presence {node_id}")
+        return NodeHistory(node_id=node_id, since=0.0, until=86_400.0)
 
     async def task_page(self, filter_text: str = "", *, limit: int) -> TaskPage:
         self._ask(f"tasks {filter_text!r} {limit}")

@@ -14,7 +14,9 @@ from dashboards.terminal.snapshot import (
     Link,
     Listing,
     MapNode,
+    Presence,
     Snapshot,
+    Span,
     Trends,
 )
 from dashboards.terminal.state import State, View
@@ -182,6 +184,18 @@ WELL = Snapshot(
     trends=replace(TRENDS, columns={**TRENDS.columns, "failed": (0.0,) * 60}),
     map=map_of(NODES),
     nodes=Listing(rows=NODES, total=24, is_read=True),
+    presence=Presence(
+        NODES[0].id,
+        NOW - 86_400,
+        NOW,
+        (
+            Span(NOW - 80_000, NOW - 40_000, "online"),
+            Span(NOW - 40_000, NOW - 36_000, "unreachable"),
+            Span(NOW - 36_000, NOW - 9_000, "online"),
+            Span(NOW - 9_000, NOW - 8_940, "unreachable"),
+            Span(NOW - 8_940, None, "online"),
+        ),
+    ),
     tasks=Listing(rows=tuple(task(number) for number in range(100)), is_more=True, is_read=True),
     events=Listing(rows=tuple(event(number) for number in range(60)), is_read=True),
     lately=tuple(event(number) for number in range(60) if number % 5 in {2, 4}),

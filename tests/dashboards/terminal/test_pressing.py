@@ -32,7 +32,7 @@ def test_moving_down_and_up_keeps_to_the_list() -> None:
     assert pressed(state, "down", "j").state.nodes.index == 2
     assert pressed(state, "end").state.nodes.index == 23
     assert pressed(state, "end", "down").state.nodes.index == 23
-    assert pressed(state, "pagedown").state.nodes.index == 14
+    assert pressed(state, "pagedown").state.nodes.index == 13
     assert pressed(state, "end", "home").state.nodes.index == 0
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from dashboards.terminal.acting import WAITING_MAX, Actor
+from dashboards.terminal.following import event_filters
+from dashboards.terminal.look import Look
 from dashboards.terminal.reading import rounded, sorted_tasks
-from dashboards.terminal.source import Look, Source, event_filters
+from dashboards.terminal.source import Source
 from dashboards.terminal.state import Act, ActOnAll, Count, Question, State, View
 from moorline.errors import HubError, HubUnavailableError, InvalidTaskError, UnauthorizedError
 from moorline.views import Event
