@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class StoreAccess(Protocol):
-    """The way to the store, as `hub.alerts.watch.Watched` describes it."""
+    """The way to the store, as `hub.alerts.lookout.Watched` describes it."""
 
     async def read(self, query: Callable[[Store], T]) -> T:
         """Ask the store."""
@@ -34,7 +34,7 @@ class StoreAccess(Protocol):
 
 
 class ObservedHub:
-    """A `hub.alerts.watch.Watched`. On the event loop's thread."""
+    """A `hub.alerts.lookout.Watched`. On the event loop's thread."""
 
     def __init__(
         self, *, core: HubCore, meter: Meter, disk: DiskWatch, state: Path, clock: Callable[[], Now], store: StoreAccess

@@ -18,7 +18,9 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from hub.alerts.conditions import Condition, conditions, over_words
+from hub.alerts.condition import Condition
+from hub.alerts.conditions import conditions
+from hub.alerts.endings import over_words
 from hub.alerts.facts import Facts
 from hub.alerts.messages import HubName, outbound
 from hub.alerts.reading import AlertSettings
@@ -107,6 +109,8 @@ class AlertEngine:
         self._silences = {silence.id: silence for silence in silences}
         for row in sorted(known, key=lambda row: row.resolved_at or row.fired_at):
             (self._firing if row.state == "firing" else self._resolved)[row.rule, row.subject] = row
+        self._looked_at: Facts | None = None
+        self._ids_here: frozenset[str] = frozenset()
         self._has_overflowed = False
 
     # --- looking ------------------------------------------------------------------------------------------------------
@@ -175,7 +179,7 @@ class AlertEngine:
         row = self._firing.pop(key)
         self._newest.pop(key, None)
         wall_s = facts.now.wall_s
-        said = words or over_words(kind, row.subject, facts, wall_s - row.since_at)
+        said = words or over_words(kind, row.subject, facts, self._here(facts), wall_s - row.since_at)
         over = msgspec.structs.replace(row, state="resolved", resolved_at=wall_s, message=said)
         # Last in the order: the first of all is the one to forget.
         self._resolved.pop(key, None)
@@ -183,6 +187,12 @@ class AlertEngine:
         while len(self._resolved) > RESOLVED_SHOWN_MAX:
             del self._resolved[next(iter(self._resolved))]
         changed[key] = over
+
+    def _here(self, facts: Facts) -> frozenset[str]:
+        """Give who is here, found once a look: thousands may come back in one."""
+        if self._looked_at is not facts:
+            self._looked_at, self._ids_here = facts, frozenset(node.id for node in facts.present)
+        return self._ids_here
 
     def _end_orphans(self, facts: Facts, changed: dict[Key, AlertRow]) -> None:
         """End alerts whose rule is no more: nobody would ever look after them again."""

@@ -12,29 +12,24 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from msgspec.structs import replace
 
-from hub.alerts import certificates
 from hub.alerts.channels import Channel
 from hub.alerts.deliver import ChannelState, Courier
 from hub.alerts.engine import AlertEngine, AlertView, Decision
-from hub.alerts.facts import Alarm, Certificate, Disk, Facts, HubStart, NameCounts, PresentNode, Token
+from hub.alerts.facts import HubStart
+from hub.alerts.lookout import Lookout, Watched
 from hub.alerts.messages import HubName
 from hub.alerts.reading import AlertSettings
 from hub.alerts.rules import Rule
 from hub.alerts.senders import Sender, Sent, senders_for
 from hub.errors import HubStoppingError
 from hub.store.alerts import AlertMemory, ForgetMessages, NoteAlerts, PutSilence, SilenceRow
-from hub.store.contract import Operation, Store
-from hub.store.errors import StoreUnavailableError
-from hub.store.now import Now
 from protocol.logs import fields
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 # How long a message waits for the commit that holds it. A commit takes milliseconds; one that takes longer is what
 # people may have to be told about.
@@ -42,62 +37,6 @@ SAVED_WITHIN_S: Final = 2.0
 
 # Alerts that wait for a store that takes no commits; some 1 KiB each. Past it changes are told and not stored.
 UNSAVED_MAX: Final = 2_000
-
-# Of what is costly to know one look in five asks: the queue by class, certificates, tokens.
-COSTLY_EVERY: Final = 5
-
-# Classes and priorities of the queue that are looked at: 5 us each.
-QUEUE_HEADS_MAX: Final = 1_000
-
-# Alarms between two looks; a storm of them says the same.
-ALARMS_MAX: Final = 1_000
-
-# How long a look waits for a disk: that of a network may never answer.
-DISK_WITHIN_S: Final = 5.0
-
-
-class Watched(Protocol):
-    """The hub, as its alerts see it. All on the event loop's thread."""
-
-    def now(self) -> Now:
-        """Give the time."""
-        ...
-
-    def why_degraded(self) -> str | None:
-        """Say why the store takes no commits, None if it does."""
-        ...
-
-    def is_suspicious(self) -> bool:
-        """Tell whether so many nodes are silent at once that the hub suspects itself."""
-        ...
-
-    def present(self) -> Sequence[PresentNode]:
-        """Give the nodes with a live session."""
-        ...
-
-    def take_departures(self) -> Sequence[str]:
-        """Give the ids of nodes that lost their connection since the last call, once for each time."""
-        ...
-
-    def ended_by_name(self) -> Mapping[str, NameCounts]:
-        """Count the attempts that ended by task name, since this process began."""
-        ...
-
-    def disk_room(self) -> Disk | None:
-        """Give how much room the disk of its state has, None if that is not known."""
-        ...
-
-    async def read(self, query: Callable[[Store], T]) -> T:
-        """Ask the store. Raises StoreUnavailableError."""
-        ...
-
-    def put(self, operation: Operation) -> asyncio.Future[object]:
-        """Put an operation to the store, however long it takes; the future has its answer."""
-        ...
-
-    async def perform(self, operation: Operation) -> object:
-        """Put an operation to the store and wait for its commit. Raises HubDegradedError or HubStoppingError."""
-        ...
 
 
 class AlertWatch:
@@ -128,19 +67,14 @@ class AlertWatch:
         self._watched = watched
         self._settings = settings
         self._hub = hub
-        self._certificate_paths = certificate_paths
-        self._start: HubStart | None = None
         senders = make_senders({channel.name: channel for channel in settings.channels}, hub.version)
         self._courier = Courier(hub, senders, clock=watched.now, forget=self._forget)
         self._engine = AlertEngine(settings, hub)
-        self._alarms: list[Alarm] = []
-        self._looks = 0
-        self._began_s = 0.0
+        self._lookout = Lookout(watched, hub.version, certificate_paths)
         self._unsaved = 0
         self._unsaved_max = unsaved_max
         self._saving: set[asyncio.Task[None]] = set()
         self._handed_on: asyncio.Event | None = None
-        self._measuring: asyncio.Future[list[Certificate]] | None = None
         self._task: asyncio.Task[None] | None = None
 
     # --- starting and stopping ----------------------------------------------------------------------------------------
@@ -149,28 +83,26 @@ class AlertWatch:
         """Take up what an earlier process left, and begin to look. ``found``: what the hub found when it started, None
         on a new store. Raises StoreUnavailableError.
         """
-        self._start = found
+        self._lookout.begin(found)
         kept: AlertMemory = await self._watched.read(lambda store: store.alerts())
         self._engine = AlertEngine(self._settings, self._hub, kept.alerts, kept.silences)
         self._courier.start(kept.messages)
-        self._began_s = self._watched.now().steady_s
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="alert watch")
 
     async def stop(self) -> None:
         """End; what is not delivered is kept in the store. Twice is harmless."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
-        for saving in list(self._saving):
-            saving.cancel()
+        task, self._task = self._task, None
+        ending = [*self._saving, *([] if task is None else [task])]
+        for one in ending:
+            one.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._courier.stop()
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
     def note_alarm(self, kind: str, node_id: str, message: str) -> None:
         """Take note of an alarm for the next look."""
-        if len(self._alarms) < ALARMS_MAX:
-            self._alarms.append(Alarm(kind=kind, node_id=node_id, message=message))
+        self._lookout.note_alarm(kind, node_id, message)
 
     async def _watch(self) -> None:
         while True:
@@ -183,68 +115,7 @@ class AlertWatch:
 
     async def look(self) -> None:
         """Look once, and carry out what follows."""
-        facts = await self._gather(is_thorough=self._looks % COSTLY_EVERY == 0)
-        self._looks += 1
-        self._carry_out(self._engine.look(facts))
-
-    async def _gather(self, *, is_thorough: bool) -> Facts:
-        watched = self._watched
-        away = await self._ask(lambda store: store.away_nodes())
-        stats = await self._ask(lambda store: store.stats())
-        facts = Facts(
-            now=watched.now(),
-            watched_s=watched.now().steady_s - self._began_s if self._looks else 0.0,
-            hub_version=self._hub.version,
-            degraded=watched.why_degraded(),
-            is_suspicious=watched.is_suspicious(),
-            start=self._start,
-            present=watched.present(),
-            away=away,
-            departures=watched.take_departures(),
-            alarms=self._take_alarms(),
-            has_queue=stats is not None,
-            oldest_queued_at=None if stats is None else stats.oldest_queued_at,
-            names=watched.ended_by_name(),
-            disk=watched.disk_room(),
-        )
-        return await self._add_costly(facts) if is_thorough else facts
-
-    async def _add_costly(self, facts: Facts) -> Facts:
-        heads = await self._ask(lambda store: store.queue_heads(QUEUE_HEADS_MAX))
-        rows = await self._ask(lambda store: store.tokens())
-        tokens = None
-        if rows is not None:
-            tokens = [
-                Token(
-                    id=row.token_id, name=row.name, role=row.role, created_at=row.created_at, expires_at=row.expires_at
-                )
-                for row in rows
-                if row.expires_at is not None and row.revoked_at is None
-            ]
-        found = await self._read_certificates() if self._certificate_paths else []
-        return replace(facts, heads=heads, tokens=tokens, certificates=found)
-
-    async def _ask(self, query: Callable[[Store], T]) -> T | None:
-        try:
-            return await self._watched.read(query)
-        except StoreUnavailableError as error:
-            logger.debug("a look for alerts goes without an answer of the store: %s", error)
-            return None
-
-    def _take_alarms(self) -> list[Alarm]:
-        taken, self._alarms = self._alarms, []
-        return taken
-
-    async def _read_certificates(self) -> list[Certificate] | None:
-        """Read the certificates on a thread; one at a time, since a disk that hangs would be joined by others."""
-        if self._measuring is None or self._measuring.done():
-            self._measuring = asyncio.ensure_future(asyncio.to_thread(_certificates, self._certificate_paths))
-        try:
-            async with asyncio.timeout(DISK_WITHIN_S):
-                return await asyncio.shield(self._measuring)
-        except TimeoutError:
-            logger.warning("the files of the certificates cannot be read within %.0f s", DISK_WITHIN_S)
-            return None
+        self._carry_out(self._engine.look(await self._lookout.look()))
 
     # --- carrying out -------------------------------------------------------------------------------------------------
 
@@ -347,17 +218,3 @@ class AlertWatch:
     async def test(self) -> dict[str, Sent]:
         """Send a test through each channel; give what came of it."""
         return await self._courier.test()
-
-
-def _certificates(paths: Sequence[Path]) -> list[Certificate]:
-    """Read when each certificate runs out. Blocks."""
-    found = []
-    for path in paths:
-        try:
-            at = certificates.expires_at(path.read_text("ascii", "replace"))
-        except (OSError, ValueError) as error:
-            logger.warning("the certificate %s cannot be read: %s", path, error)
-            continue
-        if at is not None:
-            found.append(Certificate(path=str(path), expires_at=at))
-    return found

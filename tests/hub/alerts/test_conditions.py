@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hub.alerts.conditions import UNSERVED_MAX
 from hub.alerts.facts import Alarm, Certificate, Disk, HubStart, NameCounts, Token
+from hub.alerts.task_conditions import UNSERVED_MAX
 from hub.store.alerts import QueueHead
 from tests.hub.alerts.looks import START_S, Desk, away, here, stopped
 
