@@ -41,20 +41,22 @@ class Subcommand:
 OWN: Final = (
     Subcommand("hub", "Run", "hub.commands:hub", "Run a hub."),
     Subcommand("node", "Run", "node.commands:node", "Run a node, or look after the nodes of a hub."),
-    Subcommand("dev", "Run", "moorline.commands:dev", "Run a hub and nodes together, to develop against."),
+    Subcommand("dev", "Run", "moorline.dev:dev", "Run a hub and nodes together, to develop against."),
     Subcommand("demo", "Run", "dashboards.commands:demo", "Kill a hub in the middle of real work, and watch."),
     Subcommand("chaos", "Run", "dashboards.commands:chaos", "Break an installation on purpose; prove nothing is lost."),
-    Subcommand("submit", "Tasks", "moorline.commands:submit", "Submit a task; with --wait, print its value."),
-    Subcommand("task", "Tasks", "moorline.commands:task", "List, show, explain, cancel or retry tasks."),
-    Subcommand("events", "Tasks", "moorline.commands:events", "Follow what happens, a line each."),
-    Subcommand("errors", "Tasks", "moorline.commands:errors", "Show what goes wrong, errors that are alike as one."),
+    Subcommand("submit", "Tasks", "moorline.submit_command:submit", "Submit a task; with --wait, print its value."),
+    Subcommand("task", "Tasks", "moorline.task_commands:task", "List, show, explain, cancel or retry tasks."),
+    Subcommand("events", "Tasks", "moorline.events_command:events", "Follow what happens, a line each."),
+    Subcommand(
+        "errors", "Tasks", "moorline.history_commands:errors", "Show what goes wrong, errors that are alike as one."
+    ),
     Subcommand("top", "Operate", "dashboards.commands:top", "Watch the fleet: nodes, tasks, what is wrong and why."),
     Subcommand("alert", "Operate", "moorline.alert_commands:alert", "List alerts, silence them, try the channels."),
     Subcommand("token", "Operate", "hub.commands:token", "Say who may talk to the hub."),
-    Subcommand("audit", "Operate", "moorline.commands:audit", "Show who did what."),
+    Subcommand("audit", "Operate", "moorline.history_commands:audit", "Show who did what."),
     Subcommand("health", "Operate", "moorline.health:health", "Ask a hub or a node how it is; end with 0 or 1."),
     Subcommand("doctor", "Operate", "moorline.doctor:doctor", "Find out what stands between here and a hub."),
-    Subcommand("config", "Operate", "moorline.commands:config", "Show each setting, and where it came from."),
+    Subcommand("config", "Operate", "moorline.config_command:config", "Show each setting, and where it came from."),
 )
 _OWN_BY_NAME: Final = {subcommand.name: subcommand for subcommand in OWN}
 

@@ -29,12 +29,12 @@ class LazyGroup(click.Group):
     """A group whose subcommands live elsewhere, and are imported when they are asked for."""
 
     elsewhere: Final = {
-        "list": ("moorline.commands:node_list", "List nodes."),
-        "get": ("moorline.commands:node_get", "Show a node."),
-        "cordon": ("moorline.commands:node_cordon", "Give a node nothing new."),
-        "uncordon": ("moorline.commands:node_uncordon", "Give a node work again."),
-        "drain": ("moorline.commands:node_drain", "Have a node finish what it runs, and leave."),
-        "disconnect": ("moorline.commands:node_disconnect", "Close a node's session; it comes back."),
+        "list": ("moorline.node_commands:node_list", "List nodes."),
+        "get": ("moorline.node_commands:node_get", "Show a node."),
+        "cordon": ("moorline.node_commands:node_cordon", "Give a node nothing new."),
+        "uncordon": ("moorline.node_commands:node_uncordon", "Give a node work again."),
+        "drain": ("moorline.node_commands:node_drain", "Have a node finish what it runs, and leave."),
+        "disconnect": ("moorline.node_commands:node_disconnect", "Close a node's session; it comes back."),
     }
     """Name → where it is, and its help: a list of commands needs no import."""
 

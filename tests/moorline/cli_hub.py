@@ -14,6 +14,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from click.testing import CliRunner, Result
+
+from moorline.cli import cli
 
 OUTCOMES = {"add": "succeeded", "boom": "failed", "cancelled": "cancelled", "expired": "expired", "lost": "lost"}
 PROBLEM = {
@@ -294,3 +297,21 @@ class CliHub:
 def _message(event: dict[str, Any]) -> bytes:
     number = f"id: {event['id']}\n" if "id" in event else ""
     return f"{number}data: {json.dumps(event)}\n\n".encode()
+
+
+def run(hub: CliHub, *arguments: str, stdin: str | bytes | None = None) -> Result:
+    """Run a command against this hub."""
+    return CliRunner().invoke(cli, list(arguments), env={"MOORLINE_URL": hub.url}, input=stdin)
+
+
+def task(task_id: str, state: str = "queued", **more: object) -> dict[str, object]:
+    return {"id": task_id, "name": "add", "state": state, "attempt": 0, "submitted_at": 1700000000.0, **more}
+
+
+def node(node_id: str, **more: object) -> dict[str, object]:
+    return {
+        "id": node_id, "state": "online", "cordoned": False, "labels": {"site": "berlin"}, "slots": 8,
+        "slots_in_use": 2, "handlers": ["add", "boom"], "version": "1", "first_seen_at": 1.0, "last_seen_at": 2.0,
+        "connects": 1, "disconnects": 1, "last_disconnect": {"at": 3.0, "reason": "ping timeout"},
+        "totals": {"succeeded": 5, "failed": 1, "run_s": 2.5}, "round_trip_ms": 1.25, "load": 0.5, "outbox": 3, **more,
+    }  # fmt: skip

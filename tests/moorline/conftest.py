@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from moorline import Client, client
 from moorline.pauses import Pauses
+from tests.moorline.cli_hub import CliHub
 from tests.moorline.fake_hub import FakeHub
 
 
@@ -47,3 +50,18 @@ async def fake_hub(tries: Tries) -> AsyncIterator[FakeHub]:
 async def moorline_hub_client(fake_hub: FakeHub) -> AsyncIterator[Client]:
     async with Client(fake_hub.url) as made:
         yield made
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in an empty folder, and know no variable of Moorline's."""
+    monkeypatch.chdir(tmp_path)
+    for name in filter(lambda name: name.startswith("MOORLINE_"), list(os.environ)):
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def hub(alone: None) -> Iterator[CliHub]:
+    """A hub for commands."""
+    with CliHub() as hub:
+        yield hub

@@ -2,31 +2,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from moorline import SyncClient
-from moorline.cli import cli
 from tests.moorline.cli_hub import CliHub
-
-
-@pytest.fixture
-def hub() -> Iterator[CliHub]:
-    with CliHub() as hub:
-        yield hub
-
-
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MOORLINE_TOKEN", raising=False)
+from tests.moorline.cli_hub import run as run_any
 
 
 def run(hub: CliHub, *arguments: str) -> Result:
-    return CliRunner().invoke(cli, ["alert", *arguments], env={"MOORLINE_URL": hub.url})
+    return run_any(hub, "alert", *arguments)
 
 
 def alert(state: str = "firing", **more: object) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import signal
 import socket
@@ -29,11 +28,7 @@ ROOT = Path(__file__).parents[2]
 READY = re.compile(r"hub ready: nodes (\S+) http (\S+) id (\S+)")
 
 
-@pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in filter(lambda name: name.startswith("MOORLINE_"), list(os.environ)):
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 @contextlib.contextmanager

@@ -159,7 +159,7 @@ def test_a_subcommand_is_imported_when_it_is_asked_for(monkeypatch: pytest.Monke
         node_get = "not a command"
 
     def find(name: str) -> Any:
-        assert name == "moorline.commands"
+        assert name == "moorline.node_commands"
         return Commands
 
     monkeypatch.setattr("importlib.import_module", find)

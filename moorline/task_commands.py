@@ -1,0 +1,221 @@
+"""``moorline task``: list, show, explain, cancel or retry tasks.
+
+What only a command that runs needs is imported there, so that help and completion answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from moorline.acting import each, show_states
+from moorline.configuration import ClientSettings, client_options
+from moorline.conversing import as_json_option, converse
+from moorline.errors import NotFoundError
+from moorline.failures import CommandError, ExitCode
+from moorline.parameters import PAIR, PAST
+from moorline.presentation import coloured, print_document, print_fields, print_table, say
+from moorline.words import printable
+
+if TYPE_CHECKING:
+    from moorline.client import Client
+    from moorline.history_views import Attempt
+    from moorline.views import TaskView
+
+
+FILTER_HELP: Final = "Those that meet a filter: 'state=failed name~hash age>5m'."
+
+
+@click.group()
+def task() -> None:
+    """List, show, explain, cancel or retry tasks."""
+
+
+@task.command("list")
+@click.option("--filter", "filter_text", metavar="TEXT", default="", help=FILTER_HELP)
+@click.option("--state", "states", multiple=True, metavar="STATE", help="queued, running, failed, … Repeatable.")
+@click.option("--name", metavar="TEXT", help="The task's name.")
+@click.option("--node", metavar="NODE_ID", help="Where it runs or ran.")
+@click.option("--label", "labels", type=PAIR, multiple=True, help="A label that it has. Repeatable.")
+@click.option("--since", type=PAST, help="Submitted since: 10m (ago), or 2031-05-17T18:00:00Z.")
+@click.option("--group", metavar="ID", help="The broadcast that it belongs to.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
+)
+@as_json_option
+@client_options
+def task_list(settings: ClientSettings, *, limit: int, as_json: bool, **filters: Any) -> None:
+    """List tasks, newest first."""
+    from moorline.rows import TASK_COLUMNS, task_row  # noqa: PLC0415  # see the module's docstring
+
+    tasks = converse(settings, lambda client: _listed_tasks(client, limit, **filters))
+    if as_json:
+        print_document({"tasks": [_without_contents(view) for view in tasks]})
+        return
+    now_s = time.time()
+    print_table(TASK_COLUMNS, [task_row(view, now_s) for view in tasks])
+    if not tasks:
+        say("No tasks.")
+    elif len(tasks) == limit:
+        say(f"These are the newest {limit}; --limit shows more.")
+
+
+async def _listed_tasks(
+    client: Client,
+    limit: int,
+    *,
+    filter_text: str,
+    states: Sequence[str],
+    name: str | None,
+    node: str | None,
+    labels: Sequence[tuple[str, str]],
+    since: float | None,
+    group: str | None,
+) -> list[TaskView]:
+    wanted = [state for text in states for state in text.split(",")]
+    found = client.list(
+        filter=filter_text, state=wanted, name=name, node=node, labels=dict(labels), since=since, group=group,
+        limit=limit,
+    )  # fmt: skip
+    return [view async for view in found]
+
+
+def _without_contents(view: TaskView) -> object:
+    """Leave out what a list does not tell, so that nobody takes it for empty."""
+    import msgspec  # noqa: PLC0415  # see the module's docstring
+
+    document = msgspec.to_builtins(view)
+    return {key: value for key, value in document.items() if key not in {"payload", "value"}}
+
+
+@task.command("get")
+@click.argument("task_id")
+@as_json_option
+@client_options
+def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
+    """Show one task with its payload, its outcome and its attempts."""
+    from moorline.history_rows import ATTEMPT_COLUMNS, attempt_row  # noqa: PLC0415
+    from moorline.rows import task_fields  # noqa: PLC0415
+
+    view, attempts = converse(settings, lambda client: _with_attempts(client, task_id))
+    if as_json:
+        print_document(_document_with(view, attempts=attempts))
+        return
+    now_s = time.time()
+    print_fields(task_fields(view, now_s))
+    if len(attempts) > 1:
+        click.echo()
+        print_table(ATTEMPT_COLUMNS, [attempt_row(attempt, now_s) for attempt in attempts])
+
+
+async def _with_attempts(client: Client, task_id: str) -> tuple[TaskView, Sequence[Attempt]]:
+    view = await client.get(task_id)
+    try:
+        return view, await client.attempts(task_id) if view.attempt else ()
+    except NotFoundError:
+        # A hub from before attempts were kept; or the task has just been removed.
+        return view, ()
+
+
+def _document_with(view: TaskView, **more: object) -> object:
+    import msgspec  # noqa: PLC0415  # see the module's docstring
+
+    return {**msgspec.to_builtins(view), **more}
+
+
+def _change_command(action: Literal["cancel", "retry"], about: str) -> click.Command:
+    """Make the command that does one thing to tasks: those that are named, or all that meet a filter."""
+
+    @click.command(action, help=about)
+    @click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
+    @click.option("--filter", "filter_text", metavar="TEXT", help=f"{FILTER_HELP} It asks first, with their number.")
+    @click.option("--yes", is_flag=True, help="With --filter: do not ask.")
+    @as_json_option
+    @client_options
+    def command(
+        settings: ClientSettings, *, task_ids: Sequence[str], filter_text: str | None, yes: bool, as_json: bool
+    ) -> None:
+        if bool(task_ids) == (filter_text is not None):
+            raise click.UsageError("name tasks, or give a --filter")
+        if filter_text is not None:
+            _change_matching(settings, action, filter_text, is_sure=yes, as_json=as_json)
+            return
+
+        def talk(client: Client) -> Awaitable[list[TaskView]]:
+            return each({"cancel": client.cancel, "retry": client.retry}[action], task_ids)
+
+        show_states(converse(settings, talk), "tasks", as_json=as_json)
+
+    return command
+
+
+task.add_command(_change_command("cancel", "Cancel tasks; final ones stay as they are."))
+task.add_command(_change_command("retry", "Queue failed, lost, cancelled or expired tasks again."))
+
+
+def _change_matching(
+    settings: ClientSettings, action: Literal["cancel", "retry"], filter_text: str, *, is_sure: bool, as_json: bool
+) -> None:
+    """Cancel or retry all tasks that meet a filter; ask first, unless the person is sure."""
+    from moorline.changing import change_all, done_words, ready_words  # noqa: PLC0415  # see the module's docstring
+
+    if not is_sure:
+        found = converse(settings, lambda client: client.bulk(action, filter_text, count_only=True))
+        ready = ready_words(action, found)
+        if found.matched and not sys.stdin.isatty():
+            message = f"{ready}; nothing was done, since nobody can be asked"
+            raise CommandError(message, remedy="Add --yes if that is meant.", exit_code=ExitCode.USAGE)
+        if found.matched and not click.confirm(f"{ready}. Go on?", err=True):
+            raise CommandError("nothing was done")
+    done = converse(settings, lambda client: change_all(client, action, filter_text))
+    if as_json:
+        print_document({"matched": done.matched, "changed": done.changed})
+    else:
+        click.echo(done_words(action, done))
+
+
+@task.command("explain")
+@click.argument("task_id")
+@as_json_option
+@client_options
+def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
+    """Say why a task is where it is: its place in the queue, and node by node who can run it."""
+    from moorline.rows import REASON_COLUMNS, reason_rows  # noqa: PLC0415
+
+    explanation = converse(settings, lambda client: client.explain(task_id))
+    if as_json:
+        print_document(explanation)
+        return
+    print_fields([("task", explanation.task_id), ("state", coloured(explanation.state))])
+    if explanation.summary:
+        print_fields([("", explanation.summary)])
+    if explanation.position is not None:
+        print_fields([("queue", f"number {explanation.position}")])
+    if explanation.nodes:
+        click.echo()
+        print_table(REASON_COLUMNS, reason_rows(explanation))
+
+
+@task.command("logs")
+@click.argument("task_id")
+@as_json_option
+@client_options
+def task_logs(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
+    """Print what the handlers of a task logged."""
+    from moorline.rows import log_line  # noqa: PLC0415
+
+    logs = converse(settings, lambda client: client.logs(task_id))
+    if as_json:
+        print_document(logs)
+        return
+    with_attempt = len({line.attempt for line in logs.lines}) > 1
+    for line in logs.lines:
+        click.echo(printable(log_line(line, with_attempt=with_attempt)))
+    if logs.dropped:
+        say(f"{logs.dropped} more lines were dropped: logs are bounded.")
+    elif not logs.lines:
+        say("Nothing was logged.")
