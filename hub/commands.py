@@ -225,7 +225,8 @@ def _sentence(text: str) -> str:
     """Make what would be right a sentence of its own; a command or a flag stays as it is to be typed."""
     if not text or text.startswith(("moorline ", "-")):
         return text
-    return f"{text[0].upper()}{text[1:].rstrip('.')}."
+    end = "" if text.endswith("?") else "."
+    return f"{text[0].upper()}{text[1:].rstrip('.')}{end}"
 
 
 # --- tokens -----------------------------------------------------------------------------------------------------------

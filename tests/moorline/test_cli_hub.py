@@ -121,6 +121,19 @@ class TestStartErrors:
         assert "there are no tokens" in said(done)
         assert f"  moorline token create --role admin --state {tmp_path}" in said(done)
 
+    def test_a_wrong_word_in_the_file_of_alerts_ends_with_2_and_the_nearest_one(self, tmp_path: Path) -> None:
+        path = tmp_path / "alerts.toml"
+        path.write_text("[rule.node_unreachabel]")
+        arguments = ("--state", str(tmp_path / "hub"), "--node-port", "0", "--http-port", "0")
+        done = start(*arguments, "--alerts", str(path))
+        assert done.returncode == ExitCode.USAGE
+        problem, remedy = said(done).splitlines()
+        assert problem.endswith("alerts.toml: [rule.node_unreachabel] has no kind, and 'node_unreachabel' is none")
+        assert remedy == "  Did you mean node_unreachable?"
+        done = start(*arguments, "--alerts", str(tmp_path / "none.toml"))
+        assert done.returncode == ExitCode.USAGE
+        assert "--alerts" in said(done)
+
     def test_a_state_folder_in_use_ends_with_6(self, tmp_path: Path) -> None:
         with running("--state", str(tmp_path)):
             done = start("--state", str(tmp_path), "--node-port", "0", "--http-port", "0")
