@@ -79,6 +79,13 @@ async def test_the_cookie_is_secure_where_the_page_came_over_tls(guarded: HubUnd
     assert "Secure" in cookie
 
 
+async def test_the_cookie_is_secure_where_the_hub_itself_has_tls(tmp_path: Path) -> None:
+    files = {"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"}
+    async with HubUnderTest(tmp_path / "hub.db", **files) as hub:
+        hub.tokens.replace(rows(), time.time())
+        assert "Secure" in (await log_in(hub, "read"))[1]
+
+
 async def test_the_cookie_is_named_after_the_hub_so_that_two_on_one_machine_do_not_log_each_other_out(
     guarded: HubUnderTest,
 ) -> None:
