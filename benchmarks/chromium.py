@@ -9,6 +9,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, sync_playwright
 
+# What it is called, by system. The tests of the page look for it and start it by these names and arguments too.
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 
 # Without a sandbox, which root may not have; and nothing that asks the net by itself.

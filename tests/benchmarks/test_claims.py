@@ -16,6 +16,7 @@ from benchmarks import (
     throughput,
     watchers,
 )
+from benchmarks.chromium import NAMES
 from tests.benchmarks.checks import check_shape
 from tests.programs import program
 
@@ -83,7 +84,7 @@ def test_no_delayed_task_starts_before_its_time() -> None:
 
 
 def test_those_who_look_are_shown_what_the_hub_counts() -> None:
-    program("chromium", "chromium-browser", "google-chrome", package="chromium")
+    program(*NAMES, package="chromium")
     claim = watchers.measure(watchers.Settings(nodes=3, pages=2, settle_s=0.1, watch_s=0.5))
     check_shape(claim)
     assert claim.figures["page_late_ms"]["n"] >= 2

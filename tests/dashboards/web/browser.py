@@ -9,16 +9,11 @@ from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
+from benchmarks.chromium import ARGUMENTS, NAMES
 from tests.programs import program
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-ARGUMENTS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-    # A name that somebody else owns and points here.
-    "--host-resolver-rules=MAP rebound.example 127.0.0.1",
-)
+# A name that somebody else owns and points here.
+REBOUND = "--host-resolver-rules=MAP rebound.example 127.0.0.1"
 
 # Generous: these machines are shared. Nothing waits this long unless it has failed.
 PATIENCE_MS = 30_000
@@ -32,7 +27,7 @@ async def running_browser() -> AsyncIterator[Browser]:
     """One browser, ended whatever happens."""
     path = program(*NAMES, package="chromium")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, REBOUND])
         try:
             yield browser
         finally:
