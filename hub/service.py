@@ -35,9 +35,9 @@ from hub.events import PULSE, EventFeed
 from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
 from hub.http.backend import AlertCounts, Health
+from hub.http.hub_views import PulseObject, stats_answer
 from hub.http.login_cookie import kept_key
 from hub.http.server import HttpServer
-from hub.http.views import PulseObject, stats_answer
 from hub.leases import SILENT_HEARTBEATS
 from hub.meter import Meter
 from hub.metrics.gathering import gather

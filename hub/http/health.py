@@ -8,8 +8,8 @@ from aiohttp import web
 
 from hub.http.answers import json_answer
 from hub.http.api import Api
+from hub.http.hub_views import Readiness, stats_answer
 from hub.http.readiness import reasons_not_alive, reasons_not_ready
-from hub.http.views import Readiness, stats_answer
 
 
 async def stats(api: Api, _request: web.Request) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.http import event_stream, health, views
+from hub.http import event_stream, health, hub_views
 from hub.http.queries import EVENT_LIST
 from hub.http.route import Answer, Route
 
@@ -17,7 +17,7 @@ HUB_ROUTES: Final[tuple[Route, ...]] = (
         name="getStats",
         summary="Count tasks, nodes and sessions",
         tag="hub",
-        answers={200: Answer(about="The counts.", kinds=(views.StatsAnswer,))},
+        answers={200: Answer(about="The counts.", kinds=(hub_views.StatsAnswer,))},
     ),
     Route(
         method="GET",
@@ -45,8 +45,8 @@ HUB_ROUTES: Final[tuple[Route, ...]] = (
         summary="Tell whether the hub lives, or only starting again can help",
         tag="hub",
         answers={
-            200: Answer(about="It lives.", kinds=(views.Readiness,)),
-            503: Answer(about="It should be started again, for these reasons.", kinds=(views.Readiness,)),
+            200: Answer(about="It lives.", kinds=(hub_views.Readiness,)),
+            503: Answer(about="It should be started again, for these reasons.", kinds=(hub_views.Readiness,)),
         },
     ),
     Route(
@@ -58,8 +58,8 @@ HUB_ROUTES: Final[tuple[Route, ...]] = (
         summary="Tell whether the hub can serve",
         tag="hub",
         answers={
-            200: Answer(about="It can.", kinds=(views.Readiness,)),
-            503: Answer(about="It cannot, for these reasons.", kinds=(views.Readiness,)),
+            200: Answer(about="It can.", kinds=(hub_views.Readiness,)),
+            503: Answer(about="It cannot, for these reasons.", kinds=(hub_views.Readiness,)),
         },
     ),
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.http import nodes, views
+from hub.http import node_views, nodes
 from hub.http.errors import ConflictError, NotFoundError
 from hub.http.queries import NODE_LIST
 from hub.http.route import Answer, Route
 
-_NODE: Final = {200: Answer(about="The node.", kinds=(views.NodeObject,))}
+_NODE: Final = {200: Answer(about="The node.", kinds=(node_views.NodeObject,))}
 
 NODE_ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -21,7 +21,7 @@ NODE_ROUTES: Final[tuple[Route, ...]] = (
         summary="List nodes: all, or page by page",
         tag="nodes",
         query=NODE_LIST,
-        answers={200: Answer(about="The nodes, by id if nothing else was asked for.", kinds=(views.NodePage,))},
+        answers={200: Answer(about="The nodes, by id if nothing else was asked for.", kinds=(node_views.NodePage,))},
     ),
     Route(
         method="GET",
@@ -31,7 +31,7 @@ NODE_ROUTES: Final[tuple[Route, ...]] = (
         name="getMap",
         summary="Get all nodes in few bytes, for a picture with a cell for each slot",
         tag="nodes",
-        answers={200: Answer(about="The nodes, by id; half a second old at most.", kinds=(views.MapAnswer,))},
+        answers={200: Answer(about="The nodes, by id; half a second old at most.", kinds=(node_views.MapAnswer,))},
     ),
     Route(
         method="GET",

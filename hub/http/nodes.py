@@ -12,9 +12,9 @@ from hub.http import audit
 from hub.http.answers import bytes_answer, json_answer
 from hub.http.api import Api
 from hub.http.errors import ConflictError, NotFoundError
+from hub.http.node_views import MapAnswer, NodePage, node_object
 from hub.http.parameters import invalid_cursor
 from hub.http.queries import node_list_query
-from hub.http.views import MapAnswer, NodePage, node_object
 from hub.store.node_views import NodeView
 from protocol.limits import is_identifier
 

@@ -20,9 +20,9 @@ from hub.http.api import Api
 from hub.http.bodies import JSON, NDJSON
 from hub.http.errors import ErrorAnswer
 from hub.http.event_stream import Hello, Reset
+from hub.http.hub_views import PulseObject
 from hub.http.route import Answer, Route, errors_of
 from hub.http.routes import ROUTES
-from hub.http.views import PulseObject
 from protocol.limits import IDENTIFIER_PATTERN
 
 _REFERENCE: Final = "#/components/schemas/{name}"

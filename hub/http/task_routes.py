@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.http import bulk, tasks, views
+from hub.http import bulk, task_views, tasks
 from hub.http.bodies import JSON, NDJSON
 from hub.http.decoding import TimedTaskRequest
 from hub.http.errors import (
@@ -37,7 +37,7 @@ _TASK_ERRORS: Final[tuple[type[ApiError], ...]] = (
     UnknownNameError,
 )
 
-_TASK: Final = {200: Answer(about="The task.", kinds=(views.TaskObject,))}
+_TASK: Final = {200: Answer(about="The task.", kinds=(task_views.TaskObject,))}
 
 TASK_ROUTES: Final[tuple[Route, ...]] = (
     Route(
@@ -50,10 +50,10 @@ TASK_ROUTES: Final[tuple[Route, ...]] = (
         tag="tasks",
         bodies={JSON: TimedTaskRequest, NDJSON: TimedTaskRequest},
         answers={
-            201: Answer(about="The task is stored.", kinds=(views.AcceptedTask,)),
+            201: Answer(about="The task is stored.", kinds=(task_views.AcceptedTask,)),
             200: Answer(
                 about="The batch is stored, in its order; or the one task was there before.",
-                kinds=(views.AcceptedTask, views.AcceptedBatch),
+                kinds=(task_views.AcceptedTask, task_views.AcceptedBatch),
             ),
         },
         errors=(*_TASK_ERRORS, TooManyTasksError),
@@ -67,7 +67,7 @@ TASK_ROUTES: Final[tuple[Route, ...]] = (
         summary="Submit one task for each online node that matches",
         tag="tasks",
         bodies={JSON: TimedTaskRequest},
-        answers={201: Answer(about="The tasks are stored.", kinds=(views.BroadcastAnswer,))},
+        answers={201: Answer(about="The tasks are stored.", kinds=(task_views.BroadcastAnswer,))},
         errors=_TASK_ERRORS,
     ),
     Route(
@@ -79,7 +79,7 @@ TASK_ROUTES: Final[tuple[Route, ...]] = (
         summary="List tasks, newest first",
         tag="tasks",
         query=TASK_LIST,
-        answers={200: Answer(about="A page of tasks.", kinds=(views.TaskPage,))},
+        answers={200: Answer(about="A page of tasks.", kinds=(task_views.TaskPage,))},
     ),
     Route(
         method="POST",
@@ -130,7 +130,7 @@ TASK_ROUTES: Final[tuple[Route, ...]] = (
         name="getTaskLogs",
         summary="Get the lines that a task's handler logged",
         tag="tasks",
-        answers={200: Answer(about="The lines, oldest first.", kinds=(views.LogAnswer,))},
+        answers={200: Answer(about="The lines, oldest first.", kinds=(task_views.LogAnswer,))},
         errors=(NotFoundError,),
     ),
     Route(

@@ -16,7 +16,7 @@ from hub.http.decoding import BATCH_BYTES_MAX, TASK_BYTES_MAX, TASKS_MAX
 from hub.http.errors import ConflictError, NotFoundError, UnknownNameError
 from hub.http.parameters import invalid_cursor
 from hub.http.queries import task_list_query, wait_query
-from hub.http.views import (
+from hub.http.task_views import (
     AcceptedBatch,
     AcceptedMember,
     BroadcastAnswer,
