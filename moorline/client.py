@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import aclosing
@@ -12,15 +11,11 @@ from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, overload
-from weakref import WeakKeyDictionary
-
-import msgspec
-import orjson
 
 from moorline.api import Accepted, Api
-from moorline.binding import BadArgumentsError, payload_of
+from moorline.binding import BadArgumentsError
 from moorline.errors import HubError, HubUnavailableError, InvalidTaskError
-from moorline.event_stream import EventStream, Message
+from moorline.event_stream import EventStream, event_of
 from moorline.following import Following
 from moorline.handles import Group, TaskHandle
 from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
@@ -28,9 +23,11 @@ from moorline.http_transport import HttpTransport
 from moorline.options import Options, check_identifier
 from moorline.pauses import Pauses
 from moorline.progress_bar import progress_bar
-from moorline.submitting import TASKS_PER_REQUEST, Parcel, Submitter, parts
+from moorline.queries import query_of, seconds_of
+from moorline.submitting import TASKS_PER_REQUEST, Parcel, Submitter, for_items, parts
 from moorline.task import Task
 from moorline.task_ids import new_task_id
+from moorline.task_lines import Middles, line_of, name_of, payload_of, payload_of_item
 from moorline.transport import Transport
 from moorline.views import (
     FINAL_STATES,
@@ -108,8 +105,7 @@ class Client:
         """The mark on each task of this client, a filter of `list` and `events`."""
         self._following = Following(self._api, self._transport, origin=self.origin, pauses=STREAM_PAUSES)
         self._submitter = Submitter(self._api, timeout_s=submit_timeout_s, pauses=SUBMIT_PAUSES)
-        # What is the same in each line of a task, made once.
-        self._middles: WeakKeyDictionary[Task[..., Any], bytes] = WeakKeyDictionary()
+        self._middles = Middles(self.origin)
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -153,15 +149,15 @@ class Client:
             HubUnavailableError: no hub could be reached in ``submit_timeout_s``; whether it has the task is open.
             HubError: another leaf, such as UnauthorizedError.
         """
-        payload = _payload_of(task, args, kwargs)
-        return await self._submit(_name_of(task), self._middle_of(task), payload)
+        payload = payload_of(task, args, kwargs)
+        return await self._submit(name_of(task), self._middle_of(task), payload)
 
     async def submit_payload(
         self, name: str, payload: Mapping[str, Any], options: Options | None = None
     ) -> TaskHandle[Any]:
         """Submit a task by its name, with a payload that is ready. Raises as `submit` does."""
         check_identifier("the name of a task", name)
-        return await self._submit(name, self._middle(name, options or Options()), payload)
+        return await self._submit(name, self._middles.made(name, options or Options()), payload)
 
     @overload
     async def submit_many(self, task: AsyncTask[T], items: Items, /) -> list[TaskHandle[T]]: ...
@@ -206,11 +202,11 @@ class Client:
 
         Raises as `submit` does.
         """
-        payload = _payload_of(task, args, kwargs)
-        name = _name_of(task)
+        payload = payload_of(task, args, kwargs)
+        name = name_of(task)
         await self._open()
         group_id = new_task_id()
-        accepted = await self._patiently_broadcast(_line(group_id, self._middle_of(task), payload, name))
+        accepted = await self._patiently_broadcast(line_of(group_id, self._middle_of(task), payload, name))
         handles = {member.node: TaskHandle[Any](self, member.id, name, is_streamed=True) for member in accepted.tasks}
         for handle in handles.values():
             handle.is_accepted = True
@@ -269,7 +265,7 @@ class Client:
         remaining = iter(items)
         total = len(items) if isinstance(items, Sized) else None
         ahead: deque[TaskHandle[Any]] = deque()
-        with progress_bar(_name_of(task), total, is_shown=progress) as advance:
+        with progress_bar(name_of(task), total, is_shown=progress) as advance:
             while True:
                 # Half a window at a time, so that requests are large.
                 if len(ahead) <= window // 2:
@@ -321,8 +317,8 @@ class Client:
         wanted = dict(labels or {})
         # The API takes one label; the others are looked at here.
         label = next((f"{key}={value}" for key, value in wanted.items()), None)
-        query = _query(
-            filter=filter, state=state, name=name, node=node, label=label, since=_seconds(since), group=group,
+        query = query_of(
+            filter=filter, state=state, name=name, node=node, label=label, since=seconds_of(since), group=group,
             origin=origin, id=ids,
         )  # fmt: skip
         left = limit
@@ -349,7 +345,7 @@ class Client:
         Raises:
             InvalidTaskError: the filter is none: the message names the place, and what would be right.
         """
-        return await self._api.tasks(_query(filter=filter, limit=str(limit), cursor=cursor))
+        return await self._api.tasks(query_of(filter=filter, limit=str(limit), cursor=cursor))
 
     async def explain(self, task_id: str) -> Explanation:
         """Give why a task is where it is, node by node. Raises NotFoundError."""
@@ -422,7 +418,7 @@ class Client:
         sort: str = "id",
     ) -> Sequence[NodeView]:
         """Give all nodes that the hub knows, or all that meet a filter. Raises as `node_page` does."""
-        return (await self._api.nodes(_query(filter=filter, sort=None if sort == "id" else sort))).nodes
+        return (await self._api.nodes(query_of(filter=filter, sort=None if sort == "id" else sort))).nodes
 
     async def node_page(
         self,
@@ -443,7 +439,7 @@ class Client:
         Raises:
             InvalidTaskError: the filter or the order is none: the message says what would be right.
         """
-        return await self._api.nodes(_query(filter=filter, sort=sort, limit=str(limit), cursor=cursor))
+        return await self._api.nodes(query_of(filter=filter, sort=sort, limit=str(limit), cursor=cursor))
 
     async def slot_map(self) -> Sequence[NodeCell]:
         """Give all nodes in few bytes: state, slots and slots in use, for a picture with a cell for each slot."""
@@ -519,7 +515,7 @@ class Client:
         Raises:
             InvalidTaskError: there are no such steps.
         """
-        return await self._api.history(_query(step=str(step_s), since=_seconds(since), until=_seconds(until)))
+        return await self._api.history(query_of(step=str(step_s), since=seconds_of(since), until=seconds_of(until)))
 
     async def node_history(self, node_id: str, *, since: datetime | float | None = None) -> NodeHistory:
         """Give when a node was here, when it was not, and why, for the last 24 hours or since a time.
@@ -527,7 +523,7 @@ class Client:
         Raises:
             NotFoundError: there is no such node.
         """
-        return await self._api.node_history(node_id, _query(since=_seconds(since)))
+        return await self._api.node_history(node_id, query_of(since=seconds_of(since)))
 
     async def audit(self, *, limit: int | None = None) -> AsyncGenerator[AuditEntry, None]:
         """Give who did what, newest first; as many lines as there are, or ``limit``.
@@ -574,12 +570,12 @@ class Client:
         Raises:
             HubError: the hub will never answer this: UnauthorizedError, a filter that is none.
         """
-        chosen = _query(kind=kind, origin=origin, task=task, node=node, name=name, group=group)
+        chosen = query_of(kind=kind, origin=origin, task=task, node=node, name=name, group=group)
         stream = EventStream(self._transport, chosen, pauses=STREAM_PAUSES, last_id=last_id)
         async with aclosing(stream.batches()) as batches:
             async for batch in batches:
                 for message in batch:
-                    event = _event_of(message)
+                    event = event_of(message)
                     if event is not None:
                         yield event
 
@@ -604,7 +600,7 @@ class Client:
         if self._closed or not self._following.is_open:
             await self._open()
         task_id = new_task_id()
-        line = _line(task_id, middle, payload, name)
+        line = line_of(task_id, middle, payload, name)
         handle: TaskHandle[Any] = TaskHandle(self, task_id, name, is_streamed=True)
         self._following.add(handle)
         parcel = await self._submitter.post([handle], [line])
@@ -635,7 +631,7 @@ class Client:
             try:
                 answers = await parcel.done
             except HubError as error:
-                first_error = first_error or _for_items(error, offset)
+                first_error = first_error or for_items(error, offset)
                 for handle in parcel.handles:
                     self._following.remove(handle)
             else:
@@ -650,13 +646,13 @@ class Client:
     def _lines(
         self, task: Task[..., Any] | str, items: Sequence[Any], offset: int
     ) -> tuple[Sequence[TaskHandle[Any]], Sequence[bytes]]:
-        name, middle = _name_of(task), self._middle_of(task)
+        name, middle = name_of(task), self._middle_of(task)
         handles: list[TaskHandle[Any]] = []
         lines: list[bytes] = []
         for number, item in enumerate(items, offset + 1):
             task_id = new_task_id()
             try:
-                lines.append(_line(task_id, middle, _payload_of_item(task, item), name))
+                lines.append(line_of(task_id, middle, payload_of_item(task, item), name))
             except (BadArgumentsError, InvalidTaskError) as error:
                 error.add_note(f"in item {number}")
                 raise
@@ -666,17 +662,7 @@ class Client:
         return handles, lines
 
     def _middle_of(self, task: Task[..., Any] | str) -> bytes:
-        if isinstance(task, str):
-            return self._middle(task, Options())
-        middle = self._middles.get(task)
-        if middle is None:
-            middle = self._middles[task] = self._middle(task.name, task.defaults)
-        return middle
-
-    def _middle(self, name: str, options: Options) -> bytes:
-        """Give what stands between a task's id and its payload in each line."""
-        said = orjson.dumps({**options.wire(), "origin": self.origin})
-        return b'","name":"%b","options":%b,"payload":' % (name.encode(), said)
+        return self._middles.of(task)
 
     async def _patiently_broadcast(self, body: bytes) -> Any:
         """Broadcast; again, with the same id, until the hub answers or the time is over."""
@@ -694,81 +680,7 @@ class Client:
                 await asyncio.sleep(pause_s)
 
 
-def _name_of(task: Task[..., Any] | str) -> str:
-    if isinstance(task, str):
-        check_identifier("the name of a task", task)
-        return task
-    return task.name
-
-
-def _payload_of(task: Task[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(task, str):
-        return payload_of(task, args, kwargs)
-    if args:
-        raise BadArgumentsError(f"{task} is submitted by its name: name its arguments too, {task!r}, a=1, b=2")
-    return kwargs
-
-
-def _payload_of_item(task: Task[..., Any] | str, item: Any) -> Mapping[str, Any]:
-    if isinstance(item, Mapping):
-        return _payload_of(task, (), dict(item))
-    return _payload_of(task, item if isinstance(item, tuple) else (item,), {})
-
-
-def _line(task_id: str, middle: bytes, payload: Mapping[str, Any], name: str) -> bytes:
-    """Write one task as the API takes it, on one line."""
-    try:
-        # numpy arrays are written as lists; orjson looks for numpy only if it is loaded already.
-        text = orjson.dumps(payload, option=orjson.OPT_SERIALIZE_NUMPY)
-    except (TypeError, RecursionError) as error:
-        remedy = "give numbers, texts, lists, dicts with text keys, or None"
-        raise InvalidTaskError(
-            f"the arguments of {name} are not JSON: {error}", code="invalid_task", remedy=remedy
-        ) from error
-    return b'{"id":"%b%b%b}\n' % (task_id.encode(), middle, text)
-
-
 def _chunks(items: Items, size: int) -> Iterator[Sequence[Any]]:
     remaining = iter(items)
     while chunk := list(islice(remaining, size)):
         yield chunk
-
-
-_LINE: Final = re.compile(r"line (\d+)")
-
-
-def _for_items(error: HubError, offset: int) -> HubError:
-    """Let the error name the item that was meant, where it names a line of its request."""
-    found = _LINE.fullmatch(error.where)
-    if found:
-        error.where = f"item {offset + int(found[1])}"
-    return error
-
-
-def _query(**filters: str | Iterable[str] | None) -> dict[str, str]:
-    """Give those filters that there are; several words are joined by commas."""
-    texts = {key: said if said is None or isinstance(said, str) else ",".join(said) for key, said in filters.items()}
-    return {key: text for key, text in texts.items() if text}
-
-
-def _seconds(at: datetime | float | None) -> str | None:
-    if at is None:
-        return None
-    return repr(at.timestamp() if isinstance(at, datetime) else float(at))
-
-
-_event_decoder: Final = msgspec.json.Decoder(Event)
-
-
-def _event_of(message: Message) -> Event | None:
-    """Give the event that a message tells; None for what concerns only the stream itself."""
-    if message.event == "reset":
-        return Event(kind="reset", id=message.id)
-    if message.event != "message":
-        return None
-    try:
-        return _event_decoder.decode(message.data)
-    except msgspec.DecodeError as error:
-        raise HubError(
-            f"the hub sent an event that is none: {error}", remedy="upgrade moorline on this side"
-        ) from error

@@ -13,6 +13,7 @@ from moorline.answers import error_of
 from moorline.errors import HubError, HubUnavailableError
 from moorline.pauses import Pauses
 from moorline.transport import Answer, StreamedAnswer, Transport
+from moorline.views import Event
 
 PATH: Final = "/v1/events"
 
@@ -178,3 +179,20 @@ async def _refusal(answer: StreamedAnswer) -> HubError:
         if len(body) > MESSAGE_BYTES_MAX:
             break
     return error_of(Answer(status=answer.status, body=body, retry_after_s=answer.retry_after_s))
+
+
+_event_decoder: Final = msgspec.json.Decoder(Event)
+
+
+def event_of(message: Message) -> Event | None:
+    """Give the event that a message tells; None for what concerns only the stream itself."""
+    if message.event == "reset":
+        return Event(kind="reset", id=message.id)
+    if message.event != "message":
+        return None
+    try:
+        return _event_decoder.decode(message.data)
+    except msgspec.DecodeError as error:
+        raise HubError(
+            f"the hub sent an event that is none: {error}", remedy="upgrade moorline on this side"
+        ) from error

@@ -8,6 +8,7 @@ answer was lost is sent again as it was, and the hub takes each task once.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,8 @@ PENDING_BYTES_MAX: Final = 32 * 1024 * 1024
 # What a submit takes beside its lines, so that a million small ones are bounded too.
 PARCEL_BYTES: Final = 1024
 
+_LINE: Final = re.compile(r"line (\d+)")
+
 
 def parts(lines: Sequence[bytes]) -> Iterator[slice]:
     """Cut lines, in order, into parts of at most `BYTES_PER_REQUEST`; a line that is longer is a part of its own."""
@@ -41,6 +44,14 @@ def parts(lines: Sequence[bytes]) -> Iterator[slice]:
         size_bytes += len(line)
     if start < len(lines):
         yield slice(start, len(lines))
+
+
+def for_items(error: HubError, offset: int) -> HubError:
+    """Let the error name the item that was meant, where it names a line of its request."""
+    found = _LINE.fullmatch(error.where)
+    if found:
+        error.where = f"item {offset + int(found[1])}"
+    return error
 
 
 class Room:

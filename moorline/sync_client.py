@@ -14,15 +14,16 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, Literal, Self, TypeVar, overload
+from typing import Any, Final, Literal, Self, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from moorline.client import BULK_TASKS_MAX, DEFAULT_URL, AsyncTask, Client, Items
-from moorline.errors import HubUnavailableError, TaskError
-from moorline.handles import Group, TaskHandle
+from moorline.errors import HubUnavailableError
+from moorline.handles import TaskHandle
 from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
 from moorline.options import Options
+from moorline.sync_handles import SyncGroup, SyncTaskHandle
 from moorline.task import Task
 from moorline.transport import Transport
 from moorline.views import (
@@ -47,75 +48,6 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 _END: Final = object()
-
-
-class SyncTaskHandle(Generic[R_co]):
-    """One submitted task, see `moorline.TaskHandle`."""
-
-    __slots__ = ("_client", "_handle")
-
-    def __init__(self, client: SyncClient, handle: TaskHandle[R_co]) -> None:
-        self._client = client
-        self._handle = handle
-
-    @property
-    def id(self) -> str:
-        """The task's id."""
-        return self._handle.id
-
-    @property
-    def name(self) -> str:
-        """The task's name; empty if it is not known."""
-        return self._handle.name
-
-    @property
-    def is_done(self) -> bool:
-        """Whether `result` would answer at once."""
-        return self._handle.is_done
-
-    def result(self, timeout_s: float | None = None) -> R_co:
-        """Wait for the outcome and give the value. Raises as `TaskHandle.result` does."""
-        return self._client.call(partial(self._handle.result, timeout_s))
-
-    def cancel(self) -> TaskView:
-        """Cancel the task; a final one stays as it is."""
-        return self._client.cancel(self.id)
-
-    def get(self) -> TaskView:
-        """Give the task as the hub has it now."""
-        return self._client.get(self.id)
-
-    def __repr__(self) -> str:
-        return repr(self._handle)
-
-
-class SyncGroup(Generic[R]):
-    """The tasks of one broadcast, see `moorline.Group`. A mapping of node id to handle."""
-
-    __slots__ = ("_client", "_group", "handles")
-
-    def __init__(self, client: SyncClient, group: Group[R]) -> None:
-        self._client = client
-        self._group = group
-        self.handles = {node_id: SyncTaskHandle(client, handle) for node_id, handle in group.handles.items()}
-
-    @property
-    def id(self) -> str:
-        """The group's id."""
-        return self._group.id
-
-    def __len__(self) -> int:
-        return len(self.handles)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.handles)
-
-    def __getitem__(self, node_id: str) -> SyncTaskHandle[R]:
-        return self.handles[node_id]
-
-    def results(self, timeout_s: float | None = None) -> dict[str, R | TaskError]:
-        """Wait for all, and give by node id a value or the error that stands for another outcome."""
-        return self._client.call(partial(self._group.results, timeout_s))
 
 
 class SyncClient:

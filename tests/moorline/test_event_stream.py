@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorline import HubError, HubUnavailableError, UnauthorizedError
-from moorline.event_stream import MESSAGE_BYTES_MAX, EventParser, EventStream, Message
+from moorline.event_stream import MESSAGE_BYTES_MAX, EventParser, EventStream, Message, event_of
 from moorline.pauses import Pauses
 from tests.moorline.fake_transport import FakeTransport
 
@@ -63,6 +63,18 @@ def test_a_message_without_an_end_is_refused() -> None:
 def test_an_id_that_is_no_number_is_refused() -> None:
     with pytest.raises(HubError, match="has the id b'seven'"):
         EventParser().feed(b"id: seven\ndata: x\n\n")
+
+
+def test_a_message_tells_an_event_a_reset_or_nothing_to_know() -> None:
+    told = event_of(Message("message", 8, b'{"kind":"task.succeeded"}'))
+    assert told is not None
+    assert told.kind == "task.succeeded"
+    lost = event_of(Message("reset", 9, b"{}"))
+    assert lost is not None
+    assert (lost.kind, lost.id) == ("reset", 9)
+    assert event_of(Message("hello", 7, b"{}")) is None
+    with pytest.raises(HubError, match="an event that is none"):
+        event_of(Message("message", 8, b"{"))
 
 
 # --- the stream -------------------------------------------------------------------------------------------------------

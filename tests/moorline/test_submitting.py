@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from moorline import submitting
-from moorline.submitting import Room
+from moorline import InvalidTaskError, submitting
+from moorline.submitting import Room, for_items
 
 
 async def test_there_is_room_until_it_is_taken() -> None:
@@ -85,3 +85,11 @@ def test_lines_are_cut_where_a_request_would_be_too_long(monkeypatch: pytest.Mon
     lines = [b"four", b"four", b"four", b"more than ten", b"two", b"two"]
     assert [lines[part] for part in submitting.parts(lines)] == [lines[:2], lines[2:3], lines[3:4], lines[4:]]
     assert list(submitting.parts([])) == []
+
+
+def test_an_error_about_a_line_of_a_request_names_the_item_that_was_meant() -> None:
+    said = InvalidTaskError("no", code="invalid_task")
+    said.where = "line 3"
+    assert for_items(said, 1000).where == "item 1003"
+    said.where = "payload.a"
+    assert for_items(said, 1000).where == "payload.a"
