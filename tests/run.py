@@ -13,6 +13,11 @@ ROOT = Path(__file__).parent.parent
 
 PURE = (
     "protocol/*",
+    "dashboards/charts.py",
+    *(f"dashboards/terminal/{name}.py" for name in ("bindings", "columns", "footer", "header", "keys", "layout")),
+    *(f"dashboards/terminal/{name}.py" for name in ("look", "looks", "node_map", "picture", "presence", "pressing")),
+    *(f"dashboards/terminal/{name}.py" for name in ("scrolling", "snapshot", "state", "texts", "timeline", "troubles")),
+    "dashboards/terminal/views/*",
     "hub/absences.py",
     "hub/admission.py",
     *(f"hub/alerts/{name}.py" for name in ("*condition*", "delivering", "endings", "engine", "facts", "messages")),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from dashboards.terminal.keys import Key
 from dashboards.terminal.pressing import Pressed, Sight, press
 from dashboards.terminal.snapshot import Listing, Snapshot
-from dashboards.terminal.state import Act, ActOnAll, Count, Help, Question, Quit, State, Suspend, View, counted
+from dashboards.terminal.state import Act, ActOnAll, Count, Help, Question, Quit, Redraw, State, Suspend, View, counted
 from tests.dashboards.terminal.fleets import AWAY, DEGRADED, WELL, looking_at
 
 
@@ -191,3 +191,53 @@ def test_ctrl_z_stops_whatever_is_on_the_screen() -> None:
     for state in (State(), pressed(looking_at(View.TASKS), "/", "x").state, pressed(State(), "?").state):
         result = pressed(state, "suspend")
         assert (result.state, result.intents) == (state, (Suspend(),))
+
+
+def test_the_arrows_to_the_side_and_tab_lead_through_the_views() -> None:
+    assert pressed(State(), "tab", "right").state.view is View.TASKS
+    assert pressed(State(), "backtab").state.view is View.EVENTS
+    assert pressed(State(), "left").state.view is View.EVENTS
+
+
+def test_ctrl_l_draws_all_anew() -> None:
+    assert pressed(State(), "redraw").intents == (Redraw(),)
+
+
+def test_esc_leads_to_the_overview_and_no_further() -> None:
+    assert pressed(looking_at(View.EVENTS), "esc").state.view is View.OVERVIEW
+    assert pressed(State(), "esc").state == State()
+
+
+def test_each_list_keeps_its_own_filter() -> None:
+    state = looking_at(View.NODES).with_filter("state=online")
+    state = replace(state, view=View.EVENTS).with_filter("kind=node")
+    assert (state.node_filter, state.task_filter, state.event_filter) == ("state=online", "", "kind=node")
+    assert state.filter == "kind=node"
+    assert pressed(state, "esc").state.event_filter == ""
+    assert State().with_filter("x") == State()
+
+
+def test_keys_that_open_do_nothing_where_there_is_nothing() -> None:
+    empty = replace(WELL, nodes=Listing(is_read=True), tasks=Listing(is_read=True), events=Listing(is_read=True))
+    for view in View:
+        state = looking_at(view)
+        for key in ("enter", "d", "c", "r"):
+            snapshot = replace(empty, detail=None) if view is View.TASK else empty
+            assert pressed(state, key, snapshot=snapshot) == Pressed(state)
+
+
+def test_a_question_is_not_answered_by_another_key() -> None:
+    asked = pressed(looking_at(View.NODES), "d").state
+    assert pressed(asked, "x") == Pressed(asked)
+    # A drain is of one node; all that match is not on offer.
+    assert pressed(replace(asked, dialog=replace(asked.dialog, filter="x", matched=3)), "a").intents == ()
+
+
+def test_a_filter_has_an_end_and_keys_for_its_ends() -> None:
+    state = pressed(looking_at(View.TASKS), "/", *typed("bc"), "home", "a", "end", "d", "up").state
+    assert pressed(state, "enter").state.task_filter == "abcd"
+    assert len(pressed(state, "paste " + "x" * 900, "enter").state.task_filter) == 500
+
+
+def test_the_task_view_moves_up_no_further_than_its_beginning() -> None:
+    assert pressed(looking_at(View.TASK), "up", "pageup").state.task_top == 0

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from dashboards.terminal.picture import render
+from dashboards.terminal.snapshot import Link, Listing, Snapshot
+from dashboards.terminal.state import FilterInput, Help, Question, State, View
+from dashboards.terminal.views.overview import rate
+from dashboards.terminal.views.tasks import progress_text, span
+from moorline.views import Event, NodeView, Problem, Progress, TaskView
+from tests.dashboards.terminal.fleets import DEGRADED, NOW, WELL, looking_at, task
+
+
+def shown(snapshot: Snapshot, state: State, width: int = 100, height: int = 30) -> str:
+    return render(snapshot, state, width, height).plain
+
+
+@pytest.mark.parametrize(
+    ("view", "words"),
+    [
+        (View.NODES, "No node has registered yet"),
+        (View.TASKS, "There is no task yet"),
+        (View.EVENTS, "Nothing has happened"),
+    ],
+)
+def test_an_empty_list_says_what_would_fill_it(view: View, words: str) -> None:
+    empty = replace(WELL, nodes=Listing(is_read=True), tasks=Listing(is_read=True), events=Listing(is_read=True))
+    assert words in shown(empty, State(view=view))
+    filtered = replace(empty, nodes=Listing(is_read=True, filter="x"), tasks=Listing(is_read=True, filter="x"))
+    if view is not View.EVENTS:
+        assert "Nothing matches this filter; esc takes it away." in shown(filtered, State(view=view))
+
+
+def test_a_list_that_is_not_read_yet_does_not_say_that_it_is_empty() -> None:
+    text = shown(replace(WELL, nodes=Listing()), State(view=View.NODES))
+    assert "nodes …" in text
+    assert "registered" not in text
+
+
+def test_a_filter_that_is_refused_is_told_in_full_beside_the_filter() -> None:
+    problem = "filter, character 7: state is never 'qeued'; did you mean queued? there are: " + "word " * 30
+    text = shown(
+        replace(WELL, tasks=Listing(filter="state=qeued", problem=problem, is_read=True)), looking_at(View.TASKS)
+    )
+    assert "tasks state=qeued" in text
+    assert "did you mean queued?" in text
+
+
+def test_what_the_columns_have_no_room_for_is_told_below_of_the_chosen_row() -> None:
+    text = shown(
+        DEGRADED, replace(looking_at(View.NODES), nodes=replace(State().nodes, chosen_id="office-001", index=1)), 60
+    )
+    assert "last away 2m ago: no heartbeat for 30 s" in text
+    assert "24h ago" not in text
+    wide = shown(DEGRADED, looking_at(View.NODES), 200)
+    assert "2 times away" in wide
+
+
+def test_large_totals_are_told_in_thousands_and_millions() -> None:
+    node = NodeView(id="n", state="online", slots=2, totals={"succeeded": 12_345_678.0, "failed": 1_234_567.0})
+    text = shown(replace(WELL, nodes=Listing(rows=(node,), is_read=True)), State(view=View.NODES))
+    assert "12.3M" in text
+    assert "1.2M" in text
+
+
+def test_tasks_in_another_order_say_of_how_many() -> None:
+    assert "the newest 100 by name" in shown(WELL, replace(looking_at(View.TASKS), task_sort=2))
+
+
+def test_events_tell_what_is_behind_them() -> None:
+    rows = (
+        Event(kind="task.failed", id=3, at=NOW, task_id="t1", name="hash", state="failed", attempt=3, node_id="n1",
+              error=Problem(kind="error", type="KeyError", message="'x'")),
+        Event(kind="task.progress", at=NOW, task_id="t1", name="hash", done=2.0, total=8.0, message="files"),
+        Event(kind="task.progress", at=NOW, task_id="t1", name="hash", done=2.0),
+        Event(kind="reset", at=NOW),
+        Event(kind="alert.firing", at=NOW, name="queue_age", reason="the oldest task waits 4m"),
+        Event(kind="node.uncordoned", at=NOW, node_id="n2"),
+        Event(kind="hub.renewed", at=NOW),
+    )  # fmt: skip
+    text = shown(replace(WELL, events=Listing(rows=rows, is_read=True)), looking_at(View.EVENTS), 120)
+    for words in (
+        "attempt 3  KeyError: 'x'", "2 of 8  files", "events were missed", "▲ firing", "the oldest task waits 4m",
+        "● uncordoned", "? renewed",
+    ):  # fmt: skip
+        assert words in text
+
+
+def test_a_state_of_a_later_hub_has_its_word() -> None:
+    later = msgspec.structs.replace(task(0), state="frozen")
+    assert "? frozen" in shown(replace(WELL, tasks=Listing(rows=(later,), is_read=True)), looking_at(View.TASKS))
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress(done=7), "7"),
+        (Progress(done=1, total=4, message="x"), "━━────────  25% x"),
+        (Progress(done=9, total=4), "━━━━━━━━━━ 100%"),
+        (Progress(done=-1, total=4), "──────────   0%"),
+    ],
+)
+def test_progress_is_a_bar_or_a_number(progress: Progress, text: str) -> None:
+    assert progress_text(progress) == text
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"),
+    [(0, "0/s"), (0.001, "<1/min"), (0.5, "30/min"), (0.99, "1.0/s"), (12.34, "12.3/s"), (1234.5, "1,234/s")],
+)
+def test_rare_things_are_told_per_minute(per_second: float, text: str) -> None:
+    assert rate(per_second) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.25, "250 ms"), (9.44, "9.4 s"), (12.7, "12 s"), (75.0, "1m 15s")])
+def test_time_spans_do_not_flicker(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_the_help_tells_who_shows_a_hub_beside_it_what_q_does() -> None:
+    beside = State(dialog=Help(), is_beside_hub=True)
+    assert "Ctrl-C ends the hub" in shown(WELL, beside, 100, 40)
+    assert "state=failed" in shown(WELL, beside, 100, 40)
+    assert "leave" in shown(WELL, State(dialog=Help()), 40, 30)
+
+
+def test_a_question_shows_its_number_once_it_is_known() -> None:
+    question = Question(action="cancel", ids=("t",), label="1 task, hash (queued)", filter="state=queued")
+    assert "a all … that match" in shown(WELL, State(dialog=question))
+    assert "a all 1,234 that match" in shown(WELL, State(dialog=replace(question, matched=1234)))
+
+
+def test_a_long_filter_is_seen_around_the_cursor() -> None:
+    text = "begin " + "x" * 200 + " end"
+    assert "end" in shown(WELL, State(dialog=FilterInput(text=text, cursor=len(text))), 40).splitlines()[-1]
+    assert "begin" in shown(WELL, State(dialog=FilterInput(text=text, cursor=0)), 40).splitlines()[-1]
+    assert "state=failed name~hash" in shown(WELL, State(dialog=FilterInput()), 60).splitlines()[-1]
+
+
+def test_a_notice_stands_in_the_place_of_the_keys() -> None:
+    assert shown(WELL, State(notice="✓ n1 drains")).splitlines()[-1].strip() == "✓ n1 drains"
+
+
+def test_before_anything_was_heard_it_says_where_it_connects_to() -> None:
+    blank = Snapshot(url="http://hub:8780", now_at=NOW)
+    assert "CONNECTING: to http://hub:8780" in shown(blank, State())
+    assert "WAITING" in shown(replace(blank, link=Link(state="live")), State())
+    refused = replace(blank, link=Link(state="refused", reason="the token is unknown; give another"))
+    assert "REFUSED  the token is unknown; give another" in shown(refused, State())
+
+
+def test_a_picture_that_is_held_still_says_so() -> None:
+    assert "STILL" in shown(WELL, State(is_still=True))
+
+
+def test_a_fleet_without_trouble_has_none() -> None:
+    assert "away" not in shown(WELL, State())
+
+
+def test_a_task_that_waits_for_long_leads_to_the_queue() -> None:
+    assert "1,284 queued  the oldest waits" in shown(DEGRADED, State(), 120, 40)
+
+
+def test_what_happened_lately_is_told_where_there_is_room() -> None:
+    assert "lately" in shown(WELL, State(), 100, 50)
+    assert "lately" not in shown(WELL, State(), 80, 14)
+
+
+def test_a_task_without_a_node_shows_where_it_must_run() -> None:
+    aimed = TaskView(id="t", name="hash", state="queued", target="n7", submitted_at=NOW)
+    assert "n7" in shown(replace(WELL, tasks=Listing(rows=(aimed,), is_read=True)), looking_at(View.TASKS))
