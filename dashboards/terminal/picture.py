@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -70,5 +70,9 @@ def render(snapshot: Snapshot, state: State, width: int, height: int) -> Picture
 def _body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
     if isinstance(state.dialog, Help):
         return help.body(state, width, height)
-    lines = _BODIES[state.view](snapshot, state, width, height)
-    return lines if snapshot.link.state in {"live", "connecting"} else [grey(text) for text in lines]
+    draw = _BODIES[state.view]
+    if snapshot.link.state in {"live", "connecting"}:
+        return draw(snapshot, state, width, height)
+    # The picture of then: nobody knows what has become of anything since.
+    then = replace(snapshot, now_at=snapshot.heard_at or snapshot.now_at)
+    return [grey(text) for text in draw(then, state, width, height)]

@@ -13,7 +13,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from dashboards.terminal.looks import ASCII, DIM
+from dashboards.terminal.looks import ASCII, CHOSEN, DIM
 from moorline.words import one_line, printable
 
 # Joiners, selectors and skin tones: terminals do not agree how wide what they join is. Without them each character has
@@ -123,8 +123,9 @@ def beside(left: Iterable[Text], right: Iterable[Text], left_width: int, gap: st
 
 
 def grey(text: Text) -> Text:
-    """Give the same line without its colours, as something that is no longer so."""
-    return line((text.plain, DIM))
+    """Give the same line without its colours, as something that is no longer so; a chosen row stays to be seen."""
+    is_chosen = any(str(span.style) == CHOSEN for span in text.spans)
+    return line((text.plain, f"{DIM} {CHOSEN}" if is_chosen else DIM))
 
 
 def in_ascii(text: Text) -> Text:

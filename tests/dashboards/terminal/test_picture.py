@@ -123,8 +123,15 @@ def test_a_hub_that_is_away_is_told_with_the_reason_and_the_last_picture_is_grey
     picture = render(AWAY, looking_at(View.NODES), 80, 24)
     assert "HUB AWAY  for 12s: Connection refused." in picture.plain
     assert "data 14s old" in picture.plain
-    body = [text for text in picture.lines if "edge-000" in text.plain]
-    assert {str(span.style) for text in body for span in text.spans} <= {"dim"}
+    body = [text for text in picture.lines if "● online" in text.plain]
+    assert {str(span.style) for text in body for span in text.spans} == {"dim", "dim reverse"}
+
+
+def test_the_last_picture_of_a_hub_that_is_away_does_not_grow_older() -> None:
+    later = replace(AWAY, now_at=AWAY.now_at + 500)
+    for view in View:
+        before, after = (render(each, looking_at(view), 80, 24).lines for each in (AWAY, later))
+        assert before[4:] == after[4:]
 
 
 def test_the_footer_names_only_what_works_now() -> None:
