@@ -13,6 +13,9 @@ import { NodeMap } from "../parts/map.js";
 import { Loaded } from "../parts/notice.js";
 import { FiringAlerts } from "./alerts.js";
 
+// The shortest time that a chart spans: less would be labelled by half minutes.
+const SHORTEST_S = 300;
+
 const RANGES = { "30m": [1800, 10], "2h": [7200, 10], "24h": [86_400, 300], "7d": [604_800, 300], "30d": [2_592_000, 300] };
 
 // Marks on an axis of time spans, in seconds: what people count in.
@@ -120,7 +123,9 @@ function FourCharts({ data: told, from, to }) {
       { label: "online", values: data.nodes_online, tone: "good", fill: true },
       { label: "away", values: data.nodes_away, tone: "bad" }] },
   ], [data]);
-  return html`<div class="charts">${charts.map((chart) => html`<${Chart} key=${chart.title} at=${data.at} from=${from} to=${to} ...${chart} />`)}</div>`;
+  // A young hub's charts begin with the hub: what was before it is nothing to see.
+  const begin = data.at.length ? Math.max(from, Math.min(data.at[0], to - SHORTEST_S)) : from;
+  return html`<div class="charts">${charts.map((chart) => html`<${Chart} key=${chart.title} at=${data.at} from=${begin} to=${to} ...${chart} />`)}</div>`;
 }
 
 function Fleet() {
