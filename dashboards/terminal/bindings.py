@@ -27,6 +27,10 @@ def _always(_snapshot: Snapshot, _state: State) -> bool:
     return True
 
 
+def _is_beside_hub(_snapshot: Snapshot, state: State) -> bool:
+    return state.is_beside_hub
+
+
 def _has_rows(snapshot: Snapshot, state: State) -> bool:
     return bool(row_ids(snapshot, state)) or state.view is View.TASK
 
@@ -70,7 +74,7 @@ def _can_go_back(_snapshot: Snapshot, state: State) -> bool:
 BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("1-5", "views", "overview, nodes, tasks, one task, events; Tab opens the next", 4, _always),
     Binding("↑↓", "move", "up and down; j and k do the same; PgUp, PgDn, Home, End", 6, _has_rows),
-    Binding("↵", "open", "node: its tasks; task, event: all about it; trouble: what is behind it", 1, _can_open),
+    Binding("enter", "open", "node: its tasks; task, event: all about it; trouble: what is behind it", 1, _can_open),
     Binding("/", "filter", "show only what matches: state=failed name~hash node=n1 age>5m", 1, _can_filter),
     Binding("s", "sort", "another order", 3, _can_sort),
     Binding("d", "drain", "have the node finish what it runs, and leave", 2, _can_drain),
@@ -79,6 +83,7 @@ BINDINGS: Final[tuple[Binding, ...]] = (
     Binding("space", "still", "hold the picture still, and go on", 5, _always),
     Binding("esc", "back", "one step back: filter, task, view", 4, _can_go_back),
     Binding("?", "help", "this page", 1, _always),
+    Binding("^C", "stop hub", "end the hub that runs in this terminal, in good order", 1, _is_beside_hub),
     Binding("q", "quit", "leave; the fleet goes on", 0, _always),
 )
 BY_LABEL: Final = {binding.label: binding for binding in BINDINGS}

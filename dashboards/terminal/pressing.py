@@ -196,7 +196,7 @@ def _next(by: int) -> Callable[[State, Sight], Pressed]:
 
 
 def _open(state: State, sight: Sight) -> Pressed:
-    if not works("↵", sight.snapshot, state):
+    if not works("enter", sight.snapshot, state):
         return Pressed(state)
     snapshot = sight.snapshot
     match state.view:
