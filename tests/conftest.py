@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.protocol.manager import Manager, manager
 
 # Speed is checked by benchmarks: on a busy machine any example may take long.
 settings.register_profile("moorline", deadline=None)
@@ -18,3 +21,10 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode("utf-8", "replace").decode()) for name, text in report.sections]
     return report
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Manager]:
+    """A service manager that listens."""
+    with manager(tmp_path) as listening:
+        yield listening

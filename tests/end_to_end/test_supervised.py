@@ -16,15 +16,9 @@ import psutil
 import pytest
 
 from tests.end_to_end.processes import ROOT, HubProcess, NodeProcess, Process, free_port, until
-from tests.protocol.manager import Manager, manager
+from tests.protocol.manager import Manager
 
 WATCHDOG_S = 0.6
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Manager]:
-    with manager(tmp_path) as listening:
-        yield listening
 
 
 def supervised(process: Process, systemd: Manager) -> None:

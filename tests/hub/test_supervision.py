@@ -1,18 +1,12 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from hub.http.backend import Health
 from hub.supervision import Supervision, status_of
 from protocol.service_manager import ServiceManager
-from tests.protocol.manager import Manager, manager
-
-WITHIN_S = 10.0
+from tests.protocol.manager import Manager
+from tests.waiting import until
 
 
 class Hub:
@@ -26,18 +20,6 @@ class Hub:
             "hub_id": "h", "version": "1", "started_at": 0.0, "degraded": None, "stopping": False, "sessions": 2
         }  # fmt: skip
         return Health(**(values | self.changes))
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Manager]:
-    with manager(tmp_path) as listening:
-        yield listening
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 def test_a_status_says_how_many_are_served_or_why_none() -> None:

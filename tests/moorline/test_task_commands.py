@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from moorline.failures import ExitCode
 from tests.moorline.cli_hub import CliHub, run, task
-
-ROOT = Path(__file__).parents[2]
+from tests.pseudo_terminal import on_terminal
 
 
 class TestTasks:
@@ -194,7 +189,7 @@ class TestTasksOfAFilter:
     @pytest.mark.parametrize(("answer", "state"), [("y\n", "cancelled"), ("n\n", "queued"), ("\n", "queued")])
     def test_a_person_is_asked_with_the_count(self, hub: CliHub, answer: str, state: str) -> None:
         hub.tasks = {"t1": task("t1")}
-        said, status = on_a_terminal(hub, "Go on? [y/N]: ", answer, "task", "cancel", "--filter", "name=add")
+        said, status = on_a_terminal(hub, "Go on? [y/N]:", answer, "task", "cancel", "--filter", "name=add")
         assert "1 task would be cancelled. Go on? [y/N]" in said
         assert ("1 task cancelled" if state == "cancelled" else "nothing was done") in said
         assert status == (0 if state == "cancelled" else 1)
@@ -221,19 +216,9 @@ class TestTasksOfAFilter:
 
 def on_a_terminal(hub: CliHub, question: str, answer: str, *arguments: str) -> tuple[str, int]:
     """Run the command on a pseudo-terminal and answer its question; give what it printed, and its status."""
-    mine, its = os.openpty()
-    command = [sys.executable, "-m", "moorline.cli", *arguments]
-    environment = {**os.environ, "MOORLINE_URL": hub.url, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment) as process:
-        os.close(its)
-        said = b""
-        is_answered = False
-        # The end of a terminal is an error on Linux.
-        with contextlib.suppress(OSError):
-            while piece := os.read(mine, 1024):
-                said += piece
-                if not is_answered and question.encode() in said:
-                    os.write(mine, answer.encode())
-                    is_answered = True
-        os.close(mine)
-    return said.decode(), process.returncode
+    command = (sys.executable, "-m", "moorline.cli", *arguments)
+    with on_terminal(*command, environment={"MOORLINE_URL": hub.url}) as terminal:
+        terminal.wait_for(question)
+        terminal.press(answer)
+        status = terminal.wait()
+        return terminal.text, status

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -23,6 +23,7 @@ from node.truth import VARIABLE, Truth
 from protocol.frames import AttemptKey, Log, NodeFrame, Progress, Task
 from tests.node import handlers
 from tests.node.fake_hub import PATIENCE_S, task
+from tests.waiting import until
 
 APPS = [handlers.__name__]
 
@@ -93,13 +94,6 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     bench.truth.close()
     await until(lambda: set(threading.enumerate()) <= before)
     assert [child for child in psutil.Process().children() if "anyio" in " ".join(child.cmdline())] == []
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    """Wait for a fact of another thread or process."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 def is_dead(pid: int) -> bool:

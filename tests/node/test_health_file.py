@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,7 @@ from node import health_file
 from node.errors import SettingsError
 from node.health_file import HealthFile
 from tests.node.healths import Node
-
-WITHIN_S = 10.0
+from tests.waiting import until
 
 
 def said(path: Path) -> dict[str, Any]:
@@ -21,12 +18,6 @@ def said(path: Path) -> dict[str, Any]:
         return {}
     document: dict[str, Any] = json.loads(path.read_text())
     return document
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 async def test_the_file_says_how_the_node_is_and_follows_changes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from protocol import frames
 from tests.node import handlers
 from tests.node.fake_hub import PATIENCE_S, FakeHub, task
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,12 +62,6 @@ async def node(hub: FakeHub, folder: Path, *options: str) -> AsyncIterator[Proce
 async def hub() -> AsyncIterator[FakeHub]:
     async with FakeHub() as hub:
         yield hub
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

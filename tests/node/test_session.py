@@ -25,6 +25,7 @@ from node.settings import NodeSettings
 from protocol import frames
 from tests.node import handlers
 from tests.node.fake_hub import PATIENCE_S, FakeHub, Peer, task
+from tests.waiting import until
 
 Start = Callable[..., Any]
 
@@ -61,12 +62,6 @@ async def done(service: NodeService) -> int:
     code = await asyncio.to_thread(service.wait, PATIENCE_S)
     assert code is not None
     return code
-
-
-async def until(fact: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 async def ack(peer: Peer, result: frames.Result) -> None:

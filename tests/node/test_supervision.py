@@ -1,29 +1,10 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
-
 from node.supervision import Supervision
 from protocol.service_manager import ServiceManager
 from tests.node.healths import URL, Node
-from tests.protocol.manager import Manager, manager
-
-WITHIN_S = 10.0
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Manager]:
-    with manager(tmp_path) as listening:
-        yield listening
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not fact():
-            await asyncio.sleep(0.005)
+from tests.protocol.manager import Manager
+from tests.waiting import until
 
 
 async def test_a_node_tells_that_it_is_ready_alive_and_what_it_does(systemd: Manager) -> None:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,14 +12,7 @@ from node.watchers import Watchers
 from protocol.service_manager import ServiceManager
 from tests.node.healths import Node
 from tests.protocol.manager import manager
-
-WITHIN_S = 10.0
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not fact():
-            await asyncio.sleep(0.005)
+from tests.waiting import until
 
 
 def free_port() -> int:

@@ -2,19 +2,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from protocol.service_manager import STATUS_CHARACTERS_MAX, ServiceManager, manager_of_this_process, message
-from tests.protocol.manager import Manager, manager
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Manager]:
-    with manager(tmp_path) as listening:
-        yield listening
+from tests.protocol.manager import Manager
 
 
 def found(**environment: str) -> ServiceManager:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hub.alerts.deliver import WAITING_MAX, Courier
 from hub.alerts.delivering import REFUSALS_MAX
@@ -11,6 +11,7 @@ from hub.alerts.messages import HubName
 from hub.alerts.senders import Sent
 from hub.store.alerts import OutboundMessage
 from hub.store.now import Now
+from tests.waiting import until
 
 TAKEN = Sent(is_taken=True, detail="ok")
 AWAY = Sent(is_taken=False, detail="nobody there")
@@ -60,12 +61,6 @@ class Post:
 
 def message(number: int, channel: str = "ops") -> OutboundMessage:
     return OutboundMessage(id=f"m{number}", channel=channel, made_at=1_000.0, body=b"{}")
-
-
-async def until(fact: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not fact():
-            await asyncio.sleep(0.005)
 
 
 async def test_what_an_earlier_process_left_comes_first_and_all_in_order() -> None:

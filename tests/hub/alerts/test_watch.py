@@ -29,6 +29,7 @@ from tests.hub.alerts.receiver import Receiver
 from tests.hub.alerts.test_deliver import Recorder
 from tests.hub.harness import done
 from tests.hub.test_service import Running, hear, register, say
+from tests.waiting import until
 
 RULES = """
 [alerts]
@@ -116,12 +117,6 @@ class FakeHub:
 
     async def perform(self, operation: Operation) -> object:
         return await self.put(operation)
-
-
-async def until(fact: Callable[[], object], within_s: float = 15.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not fact():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_store_that_takes_no_commits_is_told_from_memory_and_stored_afterwards(
