@@ -15,7 +15,8 @@ from typing import Any, Final, Self
 _ENTER: Final = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[0m\x1b[2J"
 _LEAVE: Final = "\x1b[?2026l\x1b[?2004l\x1b[?7h\x1b[?25h\x1b[0m\x1b[?1049l"
 
-# Where termios keeps the control characters.
+# Where termios keeps the modes of input, and the control characters.
+_IFLAG: Final = 0
 _CC: Final = 6
 
 # Where the size cannot be told.
@@ -61,12 +62,14 @@ class Terminal:
         """Take the terminal; twice is harmless. Ctrl-C stays a signal.
 
         Ctrl-Z comes as a key: a signal would reach all of a process group at once, and the shell would have the
-        terminal back before we have left it.
+        terminal back before we have left it. Ctrl-S comes as a key, too: a terminal that is held keeps whoever writes
+        to it waiting, deaf even to a signal.
         """
         if self._before is None:
             self._before = termios.tcgetattr(self.keys)
         tty.setcbreak(self.keys, termios.TCSANOW)
         modes = termios.tcgetattr(self.keys)
+        modes[_IFLAG] &= ~termios.IXON
         modes[_CC][termios.VSUSP] = os.fpathconf(self.keys, "PC_VDISABLE").to_bytes(1, "little")
         termios.tcsetattr(self.keys, termios.TCSANOW, modes)
         self.write(_ENTER)

@@ -99,6 +99,14 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back(fleet: Flee
         shell.wait_for("prompt>", without="1 Overview")
 
 
+def test_ctrl_s_does_not_hold_the_picture(top: PseudoTerminal) -> None:
+    top.press("\x13")
+    top.press("2")
+    top.wait_for("SLOTS", "berlin-1")
+    top.process.send_signal(signal.SIGTERM)
+    assert top.wait() == 0
+
+
 def test_a_new_size_is_filled(top: PseudoTerminal) -> None:
     top.press("2")
     top.wait_for("SLOTS", without="LABELS")
