@@ -107,6 +107,9 @@ class AlertEngine:
         self._newest: dict[Key, Condition] = {}
         self._resolved: dict[Key, AlertRow] = {}
         self._silences = {silence.id: silence for silence in silences}
+        # By rule and subject, empty for any: of alerts and silences there may be thousands.
+        self._silent_until: dict[Key, float] = {}
+        self._order_silences()
         for row in sorted(known, key=lambda row: row.resolved_at or row.fired_at):
             (self._firing if row.state == "firing" else self._resolved)[row.rule, row.subject] = row
         self._looked_at: Facts | None = None
@@ -245,12 +248,9 @@ class AlertEngine:
         return any(self._quiet_times[name].covers(wall_s) for name in names)
 
     def _silenced_until(self, row: AlertRow | AlertView, wall_s: float) -> float | None:
-        ends = [
-            silence.until_at
-            for silence in self._silences.values()
-            if silence.until_at > wall_s and silence.rule in {"", row.rule} and silence.subject in {"", row.subject}
-        ]
-        return max(ends, default=None)
+        keys: tuple[Key, ...] = (("", ""), (row.rule, ""), ("", row.subject), (row.rule, row.subject))
+        until_at = max(self._silent_until.get(key, 0.0) for key in keys)
+        return until_at if until_at > wall_s else None
 
     # --- silences -----------------------------------------------------------------------------------------------------
 
@@ -261,6 +261,14 @@ class AlertEngine:
         while len(self._silences) > SILENCES_KEPT_MAX:
             # As in the store.
             del self._silences[min(self._silences, key=lambda known: self._silences[known].made_at)]
+
+        self._order_silences()
+
+    def _order_silences(self) -> None:
+        self._silent_until = {}
+        for row in self._silences.values():
+            key = (row.rule, row.subject)
+            self._silent_until[key] = max(row.until_at, self._silent_until.get(key, 0.0))
 
     def get_silence(self, silence_id: str) -> SilenceRow | None:
         """Give a silence."""

@@ -26,7 +26,7 @@ from hub.alerts.reading import AlertSettings
 from hub.alerts.rules import Rule
 from hub.alerts.senders import Sender, Sent, senders_for
 from hub.errors import HubStoppingError
-from hub.store.alerts import AlertMemory, ForgetMessages, NoteAlerts, PutSilence, SilenceRow
+from hub.store.alerts import AlertMemory, AlertRow, ForgetMessages, NoteAlerts, PutSilence, SilenceRow
 from protocol.logs import fields
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,12 @@ logger = logging.getLogger(__name__)
 # people may have to be told about.
 SAVED_WITHIN_S: Final = 2.0
 
-# Alerts that wait for a store that takes no commits; some 1 KiB each. Past it changes are told and not stored.
+# Alerts that wait for a store that takes no commits; some 1 KiB each. Past it the changes of further looks are told and
+# not stored. What one look finds is stored whatever it is: `hub.alerts.engine.OPEN_MAX` bounds it.
 UNSAVED_MAX: Final = 2_000
+
+# Lines in the log about one look; the store has them all.
+LOGGED_MAX: Final = 100
 
 
 class AlertWatch:
@@ -122,10 +126,8 @@ class AlertWatch:
     def _carry_out(self, decision: Decision) -> None:
         if not decision.alerts and not decision.messages:
             return
-        for row in decision.news:
-            about = fields(node_id=row.node_id, alert=row.rule)
-            logger.warning("alert %s: %s: %s", row.state, row.rule, row.message, extra=about)
-        if self._unsaved + len(decision.alerts) > self._unsaved_max:
+        _log(decision.news)
+        if self._unsaved and self._unsaved + len(decision.alerts) > self._unsaved_max:
             logger.error("%d changes of alerts wait for the store; this one is told and not stored", self._unsaved)
             self._courier.take(decision.messages, is_kept=False)
             return
@@ -218,3 +220,11 @@ class AlertWatch:
     async def test(self) -> dict[str, Sent]:
         """Send a test through each channel; give what came of it."""
         return await self._courier.test()
+
+
+def _log(news: Sequence[AlertRow]) -> None:
+    for row in news[:LOGGED_MAX]:
+        about = fields(node_id=row.node_id, alert=row.rule)
+        logger.warning("alert %s: %s: %s", row.state, row.rule, row.message, extra=about)
+    if len(news) > LOGGED_MAX:
+        logger.warning("alerts: and %d more changes at once", len(news) - LOGGED_MAX)

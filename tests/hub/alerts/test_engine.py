@@ -168,6 +168,16 @@ def test_nobody_is_told_of_what_is_silenced_until_the_silence_ends() -> None:
     assert desk.look(away=[away("n1"), away("n2")]) == [("firing", "n1")]
 
 
+def test_of_silences_about_the_same_the_last_one_ends_it() -> None:
+    desk = Desk(UNREACHABLE)
+    for rule, subject, for_s in (("", "n1", 300), ("node_unreachable", "", 100), ("", "n2", 500), ("other", "", 900)):
+        desk.silence(rule, subject, for_s=for_s)
+    desk.wait(30)
+    assert desk.look(away=[away("n1")]) == []
+    (view,) = desk.engine.shown(desk.now_s)
+    assert view.silenced_until == START_S + 300
+
+
 def test_what_begins_and_ends_in_a_silence_is_never_told() -> None:
     desk = Desk(UNREACHABLE)
     desk.silence(for_s=120)

@@ -262,6 +262,21 @@ async def test_changes_that_wait_for_a_store_are_bounded_and_told_all_the_same()
     await alerts.stop()
 
 
+async def test_what_one_look_finds_is_stored_however_much_it_is() -> None:
+    hub = FakeHub()
+    sender = Recorder()
+    settings = settings_of(f"[alerts]\nevery_s = 0.1\nuse_defaults = false\n[rule.lease_expired]\n{OPS}")
+    alerts = AlertWatch(hub, settings, HUB, make_senders=lambda *_: {"ops": sender}, unsaved_max=2)
+    await alerts.start()
+    for number in range(3):
+        alerts.note_alarm("lease_expired", f"n{number}", "a lease ran out")
+    await until(lambda: len(sender.tried) == 1)
+    (noted, *_) = hub.operations
+    assert isinstance(noted, NoteAlerts)
+    assert [row.subject for row in noted.alerts] == ["n0", "n1", "n2"]
+    await alerts.stop()
+
+
 async def test_messages_leave_in_the_order_of_the_looks_also_if_an_earlier_commit_takes_longer() -> None:
     hub = FakeHub(commits=False)
     sender = Recorder()
