@@ -18,10 +18,11 @@ from typing import Any, Final, Literal, Self, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from moorline.client import BULK_TASKS_MAX, DEFAULT_URL, AsyncTask, Client, Items
+from moorline.client import DEFAULT_URL, AsyncTask, Client, Items
 from moorline.errors import HubUnavailableError
 from moorline.handles import TaskHandle
 from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
+from moorline.hub_verbs import BULK_TASKS_MAX
 from moorline.options import Options
 from moorline.sync_handles import SyncGroup, SyncTaskHandle
 from moorline.task import Task

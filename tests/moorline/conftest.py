@@ -46,8 +46,8 @@ async def fake_hub(tries: Tries) -> AsyncIterator[FakeHub]:
     await hub.stop()
 
 
-@pytest.fixture
-async def moorline_hub_client(fake_hub: FakeHub) -> AsyncIterator[Client]:
+@pytest.fixture(name="client")
+async def _client(fake_hub: FakeHub) -> AsyncIterator[Client]:
     async with Client(fake_hub.url) as made:
         yield made
 
