@@ -20,8 +20,9 @@ import { Overview } from "./views/overview.js";
 import { Task } from "./views/task.js";
 import { Tasks } from "./views/tasks.js";
 
-const VIEWS = { overview: Overview, nodes: Nodes, tasks: Tasks, errors: Errors, events: Events, alerts: Alerts, audit: Audit };
-const DETAILS = { nodes: Node, tasks: Task };
+// Maps: an address can name anything, also what every object has.
+const VIEWS = new Map(Object.entries({ overview: Overview, nodes: Nodes, tasks: Tasks, errors: Errors, events: Events, alerts: Alerts, audit: Audit }));
+const DETAILS = new Map(Object.entries({ nodes: Node, tasks: Task }));
 
 function App() {
   const who = useStore(me);
@@ -34,7 +35,7 @@ function App() {
 
 function View() {
   const { view, id } = useStore(route);
-  const Shown = id ? DETAILS[view] : VIEWS[view];
+  const Shown = (id ? DETAILS : VIEWS).get(view);
   if (!Shown) return html`<${Empty}>There is no view ${view}.<//>`;
   return html`<${Guard} key=${`${view}/${id}`}><${Shown} id=${id} /><//>`;
 }

@@ -51,6 +51,12 @@ async def test_the_overview_says_how_the_fleet_is(visitor: Visitor) -> None:
     await expect(page.locator(".chart")).to_have_count(4)
 
 
+@pytest.mark.parametrize("view", ["nothing", "constructor", "__proto__/toString"])
+async def test_an_address_of_no_view_says_so(visitor: Visitor, view: str) -> None:
+    page = await visitor.open(f"#/{view}")
+    await expect(page.get_by_text(f"There is no view {view.partition('/')[0]}.")).to_be_visible()
+
+
 @pytest.mark.parametrize("view", VIEWS)
 async def test_each_view_is_drawn_and_available(visitor: Visitor, view: str) -> None:
     page = await visitor.open(f"#/{view}")
