@@ -84,8 +84,12 @@ class OwnTerminal:
         """Show the dashboard of the hub at ``url``, which knows it by this secret."""
         import termios  # noqa: PLC0415  # POSIX only
 
-        self._modes = termios.tcgetattr(0)
-        log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o600)
+        try:
+            self._modes = termios.tcgetattr(0)
+            log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC, 0o600)
+        except (OSError, termios.error) as error:
+            logger.warning("the picture cannot be shown: %s", error)
+            return
         try:
             # Of a checkout that is not installed, the packages are where the hub was found.
             path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -132,7 +136,7 @@ class OwnTerminal:
         if self._watching is not None:
             status = ending.result()
             why = "is closed" if status == 0 else f"has ended with status {status}"
-            print(f"The picture {why}; the hub goes on. Ctrl-C ends it.", file=sys.stderr, flush=True)
+            _say(f"The picture {why}; the hub goes on. Ctrl-C ends it.")
 
     def _give_back(self, status: int) -> None:
         """Let words go to the terminal again, and show the last of those that were kept aside."""
@@ -141,7 +145,8 @@ class OwnTerminal:
         stderr, self._stderr = self._stderr, None
         if stderr is None:
             return
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
         os.dup2(stderr, 2)
         os.close(stderr)
         # One that ended by itself has given the terminal back; of one that was killed, this does.
@@ -151,7 +156,7 @@ class OwnTerminal:
                 termios.tcsetattr(0, termios.TCSADRAIN, self._modes)
         lines = self._tail()
         if lines:
-            print(f"Logged meanwhile, in {self._log}:", *lines, sep="\n", file=sys.stderr, flush=True)
+            _say(f"Logged meanwhile, in {self._log}:", *lines)
 
     def _tail(self) -> list[str]:
         try:
@@ -161,3 +166,9 @@ class OwnTerminal:
         except OSError:
             return []
         return [line for line in lines if line.strip()][-TAIL_LINES:]
+
+
+def _say(*lines: str) -> None:
+    """Write to the terminal; one that is gone, because its window was closed, is no fault of the hub's."""
+    with contextlib.suppress(OSError):
+        print(*lines, sep="\n", file=sys.stderr, flush=True)

@@ -34,7 +34,8 @@ class PseudoTerminal:
         self._stream = pyte.ByteStream(self.screen)
         self.written = b""
         """Everything that was written, as it came."""
-        self._master, self._slave = pty.openpty()
+        self._descriptors: tuple[int, ...] = pty.openpty()
+        self._master, self._slave = self._descriptors
         self.resize(width, height)
         self.modes: list[Any] = termios.tcgetattr(self._slave)
         """What the terminal was like before the program began."""
@@ -94,12 +95,17 @@ class PseudoTerminal:
             self.read()
         return self.process.returncode
 
+    def hang_up(self) -> None:
+        """Close the window; twice is harmless."""
+        descriptors, self._descriptors = self._descriptors, ()
+        for descriptor in descriptors:
+            os.close(descriptor)
+
     def close(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        os.close(self._master)
-        os.close(self._slave)
+        self.hang_up()
 
 
 @contextlib.contextmanager

@@ -56,6 +56,29 @@ def test_leaving_the_picture_leaves_the_hub_running_with_its_log(tmp_path: Path)
         assert terminal.wait() == 0
 
 
+def test_a_hub_whose_window_is_closed_goes_on_if_it_may_and_ends_in_order(tmp_path: Path) -> None:
+    # What `nohup` does.
+    ignoring = ("bash", "-c", 'trap "" HUP; exec "$@"', "bash")
+    command = hub_in(tmp_path)
+    with on_terminal(*ignoring, *command, environment=PLAIN) as terminal:
+        terminal.wait_for("1 Overview", "OK")
+        picture = child_of(terminal.process.pid)
+        terminal.hang_up()
+        until(lambda: not Path(f"/proc/{picture}").exists(), "the end of the picture")
+        with SyncClient(f"http://127.0.0.1:{command[command.index('--http-port') + 1]}") as client:
+            assert client.stats().verdict.level == "ok"
+        terminal.process.terminate()
+        assert terminal.process.wait(timeout=40) == 0
+
+
+def test_a_hub_whose_log_cannot_be_kept_aside_shows_no_picture_and_runs(tmp_path: Path) -> None:
+    (tmp_path / "hub.log").mkdir()
+    with on_terminal(*hub_in(tmp_path), width=160, environment=PLAIN) as terminal:
+        terminal.wait_for("hub ready", "the picture cannot be shown")
+        terminal.press("\x03")
+        assert terminal.wait() == 0
+
+
 def test_a_hub_that_is_killed_leaves_the_terminal_in_order(tmp_path: Path) -> None:
     with on_terminal(*hub_in(tmp_path), environment=PLAIN) as terminal:
         terminal.wait_for("1 Overview", "OK")
