@@ -27,7 +27,8 @@ from hub.alerts.reading import AlertSettings, read_settings
 from hub.alerts.watch import AlertWatch
 from hub.calls import Calls
 from hub.clock import Clock
-from hub.core import CoreSettings, HubCore
+from hub.core import HubCore
+from hub.core_state import CoreSettings
 from hub.disk import DiskWatch
 from hub.effects import ConnectionId, Effect, RequestId, Ticket
 from hub.errors import HubDegradedError, HubStoppingError, SettingsError

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hub import effects as does
-from hub.core import CoreSettings, HubCore
+from hub.core import HubCore
+from hub.core_state import CoreSettings
 from hub.effects import Effect
 from hub.store.contract import Operation
 from hub.store.nodes import HubStarted, Inherited

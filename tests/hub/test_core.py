@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.core import CLAIM_EVERY_S, LATE_EVERY_S, REGISTER_WITHIN_S, SEEN_EVERY_S
+from hub.connections import REGISTER_WITHIN_S
 from hub.sessions import REMEMBERED_S
 from hub.store.attempts import Record
 from hub.store.logs import AppendLogs
@@ -15,6 +15,7 @@ from hub.store.node_views import NodeView
 from hub.store.nodes import NodeSeen
 from hub.store.submissions import Submitted
 from hub.store.wishes import Cancelled, Revived
+from hub.timetable import CLAIM_EVERY_S, LATE_EVERY_S, SEEN_EVERY_S
 from protocol import frames
 from protocol.close_codes import CloseCode
 from protocol.errors import OutOfTurnError

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec import Raw
 
-from hub.core import LOGS_UNDER_WAY_MAX, RESULTS_UNDER_WAY_MAX
+from hub.conversation import LOGS_UNDER_WAY_MAX
+from hub.results import RESULTS_UNDER_WAY_MAX
 from hub.store.attempts import Record
 from hub.store.logs import AppendLogs
 from hub.store.tasks import NewTask

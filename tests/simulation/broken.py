@@ -1,7 +1,7 @@
 """Rules of the design, each broken in one way: what the simulation must find, or it proves nothing.
 
 Nothing in the product knows of this. A rule is broken by a subclass of a core, or by putting another decision in the
-place of a pure one while the seed runs.
+place of one that a core, or a room of it, makes while the seed runs.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from msgspec.structs import replace
 
 from hub import effects as does
 from hub import leases, reconciliation, settlement
+from hub.connections import Connections
 from hub.core import HubCore
 from hub.effects import Effect
 from hub.lifecycle import TaskState
 from hub.reconciliation import Reconciliation
+from hub.results import Results
 from hub.sessions import Session
+from hub.silences import Silences
 from hub.store.assignments import Assignment
 from hub.store.attempts import AttemptResult, Change, Release, Silence, TaskRow
 from hub.store.contract import Operation
@@ -64,15 +67,16 @@ def _kit(
 # --- what frees an attempt --------------------------------------------------------------------------------------------
 
 
-class _RequeueOnClose(HubCore):
-    """Gives up what a node holds because its connection closed."""
+_lose_connection = Connections.lose
 
-    def _lose_connection(
-        self, session: Session, reason: str, *, gone: bool = False, sent_away: bool = False
-    ) -> list[Effect]:
-        told = super()._lose_connection(session, reason, gone=gone, sent_away=sent_away)
-        silence = Silence(session.node_id, session.instance_id, AGES_S)
-        return [*told, does.Persist(Release(silences=[silence]))]
+
+def _lose_connection_and_requeue(
+    self: Connections, session: Session, reason: str, *, gone: bool = False, sent_away: bool = False
+) -> list[Effect]:
+    """Gives up what a node holds because its connection closed."""
+    told = _lose_connection(self, session, reason, gone=gone, sent_away=sent_away)
+    silence = Silence(session.node_id, session.instance_id, AGES_S)
+    return [*told, does.Persist(Release(silences=[silence]))]
 
 
 class _RequeueOnStart(HubProcess):
@@ -81,7 +85,7 @@ class _RequeueOnStart(HubProcess):
     def begin(self) -> None:
         super().begin()
         if self.is_listening:
-            holders = self.core._absences._heard_s
+            holders = self.core._state.absences._heard_s
             silences = [Silence(node_id, instance_id, AGES_S) for node_id, instance_id in holders]
             self._put(Release(silences=silences), does.Ticket())
 
@@ -92,15 +96,12 @@ class _LeasesNotRenewedOnStart(HubProcess):
     def begin(self) -> None:
         super().begin()
         seen_s = {node.id: node.last_seen_at for node in self.store.nodes()} if self.is_listening else {}
-        for holder in list(self.core._absences._heard_s):
-            self.core._absences.begin(holder, seen_s.get(holder[0], self.agenda.now_s))
+        for holder in list(self.core._state.absences._heard_s):
+            self.core._state.absences.begin(holder, seen_s.get(holder[0], self.agenda.now_s))
 
 
-class _DegradedSilenceCounts(HubCore):
+def _renew_nothing(self: Silences, now_s: float) -> None:
     """Counts the silence of a node also over the time in which the store took no commits."""
-
-    def _count_silence_anew(self, now_s: float) -> None:
-        pass
 
 
 def _lose_what_the_same_instance_lacks(
@@ -124,13 +125,14 @@ def _push_what_an_earlier_instance_had(
 # --- what is answered when --------------------------------------------------------------------------------------------
 
 
-class _AckBeforeCommit(HubCore):
-    """Acks results when they arrive."""
+_settle_results = Results.settle
 
-    def _settle(self, session: Session, results: Sequence[frames.Result], now: Now) -> list[Effect]:
-        told = super()._settle(session, results, now)
-        acked = [(result.task_id, result.attempt) for result in results]
-        return [does.Send(session.connection or 0, [frames.Ack(attempts=acked)]), *told]
+
+def _ack_and_settle(self: Results, session: Session, results: Sequence[frames.Result], now: Now) -> list[Effect]:
+    """Acks results when they arrive."""
+    told = _settle_results(self, session, results, now)
+    acked = [(result.task_id, result.attempt) for result in results]
+    return [does.Send(session.connection or 0, [frames.Ack(attempts=acked)]), *told]
 
 
 class _PushBeforeCommit(HubProcess):
@@ -140,7 +142,7 @@ class _PushBeforeCommit(HubProcess):
         rehearsed = self._rehearse([operation for operation, _ in [*self._batch, *self._pending]][:64])
         for answer in rehearsed:
             for item in getattr(answer, "assignments", ()):
-                session = self.core._sessions.get(item.node_id)
+                session = self.core._state.roster.get(item.node_id)
                 if session is not None and session.connection is not None and session.is_ready:
                     self._push_early(session.connection, item)
         super()._commit()
@@ -279,10 +281,10 @@ class _ListensToTheSuperseded(HubCore):
     """Acts on frames of a connection that a newer one has superseded."""
 
     def received(self, connection: int, message: Sequence[NodeFrame], now: Now) -> list[Effect]:
-        state = self._connections.get(connection)
-        session = None if state is None else state.session
+        source = self._connections.get(connection)
+        session = None if source is None else source.session
         if session is not None and session.connection != connection:
-            return self._listen(session, connection, message, now)
+            return self._conversation.listen(session, connection, message, now)
         return super().received(connection, message, now)
 
 
@@ -330,10 +332,10 @@ def _lose_and_retry(row: TaskRow, reason: str) -> Change | None:
 
 
 RULES: dict[str, tuple[type[Kit], Sequence[Patch]]] = {
-    "requeue-when-a-connection-closes": (_kit(hub_core=_RequeueOnClose), ()),
+    "requeue-when-a-connection-closes": (Kit, [(Connections, "lose", _lose_connection_and_requeue)]),
     "requeue-when-the-hub-starts": (_kit(hub_process=_RequeueOnStart), ()),
     "leases-not-renewed-when-the-hub-starts": (_kit(hub_process=_LeasesNotRenewedOnStart), ()),
-    "leases-not-renewed-after-a-full-disk": (_kit(hub_core=_DegradedSilenceCounts), ()),
+    "leases-not-renewed-after-a-full-disk": (Kit, [(Silences, "renew", _renew_nothing)]),
     "lose-what-the-same-instance-lacks": (
         Kit,
         [(reconciliation, "_judge_missing", _lose_what_the_same_instance_lacks)],
@@ -345,7 +347,7 @@ RULES: dict[str, tuple[type[Kit], Sequence[Patch]]] = {
     "no-margin-behind-a-lease": (Kit, [(leases, "margin_s", lambda lease_s: 0.0)]),
     "node-keeps-no-lease": (Kit, [(Attempts, "run_out", lambda self, now_s, confirmed_s: [])]),
     "node-looks-at-leases-late": (_kit(node_core=_LeasesLate), ()),
-    "ack-before-commit": (_kit(hub_core=_AckBeforeCommit), ()),
+    "ack-before-commit": (Kit, [(Results, "settle", _ack_and_settle)]),
     "push-before-commit": (_kit(hub_process=_PushBeforeCommit), ()),
     "drop-what-a-failed-commit-held": (_kit(hub_process=_DropsWhatFailed), ()),
     "node-forgets-a-result-when-sent": (_kit(node_core=_ForgetsWhenSent), ()),

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from hub import effects as does
 from hub.admission import Admission
-from hub.core import STOOD_STILL_S, CoreSettings, HubCore
+from hub.core import HubCore
+from hub.core_state import CoreSettings
 from hub.store.assignments import Assignment, Claimed
 from hub.store.attempts import Record, Recorded, Release, Released
 from hub.store.contract import Committed, Operation
@@ -24,6 +25,7 @@ from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
 from hub.store.submissions import Submitted
 from hub.store.writer import OPERATIONS_MAX, RETRY_MAX_S, RETRY_MIN_S
+from hub.timetable import STOOD_STILL_S
 from protocol.codec import encode_messages, node_frames_decoder
 from protocol.errors import ProtocolError
 from protocol.frames import Ack, Frame, Registered, Resumed, Task

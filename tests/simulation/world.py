@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hub import effects as hub_does
-from hub.core import CoreSettings, HubCore
+from hub.core import HubCore
+from hub.core_state import CoreSettings
 from hub.lifecycle import FINAL
 from hub.store.attempts import Released
 from hub.store.contract import Operation
