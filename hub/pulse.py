@@ -47,4 +47,7 @@ class Pulse:
                     self._feed.pulse(await self._measure())
                 except StoreUnavailableError as error:
                     logger.debug("no pulse: %s", error)
+                except Exception:
+                    # The top of the task: a fault here must not leave everybody who looks with an old picture for good.
+                    logger.exception("a pulse failed")
             await asyncio.sleep(EVERY_S)

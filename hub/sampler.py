@@ -56,7 +56,11 @@ class SampleTimer:
     async def _work(self) -> None:
         while True:
             await asyncio.sleep(pause_s(self._wall_s()))
-            await self.take()
+            try:
+                await self.take()
+            except Exception:
+                # The top of the task: a fault costs this sample, and not all that would follow.
+                logger.exception("a sample failed")
 
     async def take(self) -> None:
         """Take one sample now."""

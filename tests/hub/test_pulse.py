@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from hub.events import EventFeed, EventFilter
 from hub.pulse import Pulse
 from hub.store.errors import StoreUnavailableError
@@ -52,11 +54,12 @@ async def test_nothing_is_measured_while_nobody_listens() -> None:
     assert not asked.is_set()
 
 
-async def test_a_store_that_cannot_be_read_costs_a_beat_and_not_the_pulse() -> None:
+@pytest.mark.parametrize("failure", [StoreUnavailableError("busy"), RuntimeError("a bug")])
+async def test_what_cannot_be_measured_costs_a_beat_and_not_the_pulse(failure: Exception) -> None:
     feed = EventFeed()
     subscription = feed.subscribe(EventFilter(kinds=("hub",)))
     subscription.follow(0)
-    failures = [StoreUnavailableError("busy")]
+    failures = [failure]
 
     async def measure() -> bytes:
         if failures:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 from hub.meter import Meter
 from hub.sampler import SampleTimer, pause_s
 from hub.samples import Sample
@@ -51,6 +53,28 @@ async def test_a_store_that_does_not_answer_or_takes_nothing_costs_one_sample() 
     for clock[0] in (110.0, 120.0):
         await timer.take()
     assert kept == [110.0, 120.0]
+
+
+async def test_a_fault_costs_one_sample_and_not_all_that_follow() -> None:
+    failures: list[Exception] = [RuntimeError("a bug")]
+    kept = asyncio.Event()
+
+    async def measure() -> StoreStats:
+        if failures:
+            raise failures.pop()
+        return STATS
+
+    def keep(_: Sample) -> bool:
+        kept.set()
+        return True
+
+    # A moment before the end of a step, whenever it is asked.
+    timer = SampleTimer(Meter(), measure, keep, lambda: 108.99)
+    timer.start()
+    async with asyncio.timeout(20):
+        await kept.wait()
+    timer.stop()
+    assert failures == []
 
 
 async def test_starting_and_stopping_twice_is_harmless() -> None:
