@@ -49,7 +49,7 @@ from hub.pulse import Pulse
 from hub.sampler import SampleTimer
 from hub.samples import Sample
 from hub.sessions import LiveNode
-from hub.settings import DATABASE_NAME, HubSettings
+from hub.settings import DATABASE_NAME, HubSettings, is_loopback
 from hub.store.contract import Committed, Operation, Store
 from hub.store.errors import StoreUnavailableError
 from hub.store.history import Deed, NoteDeed, NoteSample
@@ -233,7 +233,8 @@ class HubService:
         settings = self.settings
         if settings.is_loopback_only or settings.insecure or self._tokens.has_tokens:
             return
-        message = f"{settings.node_host} and {settings.http_host} can be reached by others, and there are no tokens"
+        hosts = dict.fromkeys(host for host in (settings.node_host, settings.http_host) if not is_loopback(host))
+        message = f"{' and '.join(hosts)} can be reached by others, and there are no tokens"
         remedy = f"moorline token create --role admin --state {settings.state}, or --insecure if the network is trusted"
         raise SettingsError(message, remedy)
 
