@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import click
+from click.core import ParameterSource
 
 from moorline.checks import Check, Target, Verdict, look_at_api, look_at_disk, look_at_sessions
 from moorline.configuration import ClientSettings, client_options
@@ -50,10 +51,14 @@ def doctor(
     """Find out what stands between this machine and a hub.
 
     Looks at the API and at the address for nodes: name, port, certificate, answer, clock, token, version. Then at the
-    disk of the state folder. Changes nothing. Ends with 1 if a check failed.
+    disk of the state folder. With --hub alone it leaves the API out, as a node does. Changes nothing. Ends with 1 if a
+    check failed.
     """
-    api = Target(address=settings.url, ca=settings.ca)
-    groups = {f"API {api.address}": look_at_api(api, settings.token, installed_version())}
+    groups: dict[str, Iterator[Check]] = {}
+    # Whoever names only where nodes connect asks for a node: it needs no API, and its own machine has none.
+    if not hubs or click.get_current_context().get_parameter_source("url") is not ParameterSource.DEFAULT:
+        api = Target(address=settings.url, ca=settings.ca)
+        groups[f"API {api.address}"] = look_at_api(api, settings.token, installed_version())
     for address in hubs or (node_address(settings.url),):
         target = Target(address=address, ca=settings.ca)
         groups[f"Nodes {address}"] = look_at_sessions(target, node_token or settings.token)

@@ -323,6 +323,14 @@ class TestCommand:
         assert document["verdict"] == "fail"
         assert {"about", "name", "verdict", "detail", "remedy"} == set(document["checks"][0])
 
+    def test_with_the_address_for_nodes_alone_the_api_is_left_out(self, hub: RawServer) -> None:
+        arguments = ["doctor", "--hub", f"ws://127.0.0.1:{hub.port}", "--token", "sesame"]
+        result = CliRunner().invoke(cli, arguments)
+        assert (result.exit_code, result.stderr) == (0, "All is well.\n")
+        assert "API" not in result.stdout
+        named = CliRunner().invoke(cli, arguments, env={"MOORLINE_URL": f"http://127.0.0.1:{hub.port}"})
+        assert "API http://127.0.0.1" in named.stdout
+
     def test_a_node_s_token_may_be_another_one(self, hub: RawServer) -> None:
         result = CliRunner().invoke(cli, self.arguments(hub, "--token", "wrong", "--node-token", "sesame", "--json"))
         found = {check["name"]: check["verdict"] for check in json.loads(result.stdout)["checks"]}
