@@ -155,6 +155,9 @@ class HttpTransport:
 
 def _reason(error: Exception) -> str:
     """Say why there was no answer; of a refusal by the system in its own words, which aiohttp's bury."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        wrong = error.certificate_error
+        return f"its certificate is not good: {getattr(wrong, 'verify_message', '') or wrong}"
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorDNSError):
         number = error.os_error.errno
         if number is not None and not isinstance(error, aiohttp.ClientSSLError) and number > 0:

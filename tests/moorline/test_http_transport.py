@@ -123,7 +123,7 @@ async def test_redirects_are_not_followed_with_a_token(server: Server) -> None:
 
 async def test_an_answer_that_breaks_off_or_takes_too_long_is_an_absent_hub(server: Server) -> None:
     transport = HttpTransport(server.url)
-    with pytest.raises(HubUnavailableError, match="cannot be reached"):
+    with pytest.raises(HubUnavailableError, match=r"cannot be reached"):
         await transport.request("POST", "/abort", timeout_s=30)
     with pytest.raises(HubUnavailableError, match=r"has not answered within 0.05 s"):
         await transport.request("GET", "/slow", timeout_s=0.05)
@@ -176,7 +176,7 @@ async def test_an_authority_can_be_named(tmp_path: Path) -> None:
     await server.start(context)
     trusting, careful = HttpTransport(server.url, ca=tmp_path / "ca.pem"), HttpTransport(server.url)
     assert (await trusting.request("GET", "/", timeout_s=30)).status == 200
-    with pytest.raises(HubUnavailableError, match="certificate"):
+    with pytest.raises(HubUnavailableError, match=r"cannot be reached: its certificate is not good: [a-z -]*$"):
         await careful.request("GET", "/", timeout_s=30)
     await trusting.close()
     await careful.close()
