@@ -85,12 +85,12 @@ def _counted(count: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration with its two largest units: ``4m12s``, ``3h05m``, ``2d07h``."""
+    """Write a duration with its two largest units: ``4m 12s``, ``3h 05m``, ``2d 07h``."""
     whole = int(max(0.0, seconds))
     if whole < 60:
         return f"{whole}s"
     if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
+        return f"{whole // 60}m {whole % 60:02d}s"
     if whole < 86_400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 86_400}d{whole % 86_400 // 3600:02d}h"
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86_400}d {whole % 86_400 // 3600:02d}h"

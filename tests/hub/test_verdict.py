@@ -37,7 +37,7 @@ def test_an_empty_hub_without_nodes_is_ok() -> None:
 def test_nodes_that_are_away_and_an_old_task_are_said_in_words() -> None:
     found = verdict(stats(nodes={"online": 1, "unreachable": 2}, oldest_queued_at=NOW_S - 252), [], NOW_S)
     assert found.level == "degraded"
-    assert found.reasons == ["2 nodes unreachable", "oldest task waits 4m12s"]
+    assert found.reasons == ["2 nodes unreachable", "oldest task waits 4m 12s"]
 
 
 def test_a_task_may_wait_for_a_while_before_it_is_worth_a_word() -> None:
@@ -76,7 +76,7 @@ def test_the_worst_reason_comes_first() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0s"), (-5, "0s"), (59.9, "59s"), (60, "1m00s"), (252, "4m12s"), (11_100, "3h05m"), (198_000, "2d07h")],
+    [(0, "0s"), (-5, "0s"), (59.9, "59s"), (60, "1m 00s"), (252, "4m 12s"), (11_100, "3h 05m"), (198_000, "2d 07h")],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -58,7 +58,7 @@ def test_a_node_that_loses_its_connection_again_and_again_flaps() -> None:
         assert desk.look(departures=["n1", "n2"], present=[here("n1")]) == []
         desk.wait(20)
     assert desk.look(departures=["n1"], present=[here("n1")]) == [("firing", "n1")]
-    assert said(desk) == ["node n1 lost its connection 3 times within 1m00s"]
+    assert said(desk) == ["node n1 lost its connection 3 times within 1m 00s"]
     desk.wait(20)
     desk.look(present=[here("n1")])
     desk.wait(1)
@@ -138,7 +138,7 @@ def test_the_oldest_task_may_wait_for_so_long() -> None:
     assert desk.look(oldest_queued_at=START_S) == []
     desk.wait(1)
     assert desk.look(oldest_queued_at=START_S) == [("firing", "")]
-    assert said(desk) == ["the oldest task waits 1m01s"]
+    assert said(desk) == ["the oldest task waits 1m 01s"]
     assert desk.look(has_queue=False) == [], "nobody could ask"
     assert desk.look(oldest_queued_at=None) == [("resolved", "")]
 
@@ -190,7 +190,7 @@ def test_a_name_that_fails_too_often_is_told() -> None:
     assert desk.look(names={"hash": NameCounts(110, 101), "few": NameCounts(9, 9)}) == [("resolved", "hash")]
     desk.wait(30)
     assert desk.look(names={"hash": NameCounts(120, 112)}) == [("firing", "hash")]
-    assert said(desk) == ["12 of 20 attempts of hash failed within 1m00s (60%)"]
+    assert said(desk) == ["12 of 20 attempts of hash failed within 1m 00s (60%)"]
 
 
 # --- the hub ---------------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_a_restart_is_told_even_if_all_are_back_at_the_first_look_and_over_after
     late.look(start=found, away=[stopped("n1")])
     late.wait(61)
     assert [state for state, _ in late.look(start=found, away=[stopped("n1")])] == ["resolved"]
-    assert late.messages[-1].message == "1 node not back after 1m01s"
+    assert late.messages[-1].message == "1 node not back after 1m 01s"
 
 
 def test_the_first_start_of_a_hub_is_no_restart() -> None:
@@ -259,7 +259,7 @@ def test_a_certificate_that_runs_out_is_told_before_and_after() -> None:
     soon, late = START_S + 13 * DAY_S, START_S + 15 * DAY_S
     certificates = [Certificate(path="a.pem", expires_at=soon), Certificate(path="b.pem", expires_at=late)]
     assert desk.look(certificates=certificates) == [("firing", "a.pem")]
-    assert said(desk) == ["the certificate a.pem runs out in 13d00h (2023-11-27 22:13 UTC)"]
+    assert said(desk) == ["the certificate a.pem runs out in 13d 00h (2023-11-27 22:13 UTC)"]
     desk.wait(13 * DAY_S + 1)
     desk.look(certificates=certificates[:1])
     assert said(desk) == ["the certificate a.pem has run out (2023-11-27 22:13 UTC)"]
@@ -281,7 +281,7 @@ def test_a_token_that_runs_out_is_told_unless_its_whole_life_is_short() -> None:
         token("long-gone", 90 * DAY_S, -2 * DAY_S),
     ]
     assert desk.look(tokens=tokens) == [("firing", "soon")]
-    assert said(desk) == ["the token soon (ci, submit) runs out in 6d00h (2023-11-20 22:13 UTC)"]
+    assert said(desk) == ["the token soon (ci, submit) runs out in 6d 00h (2023-11-20 22:13 UTC)"]
     assert desk.look(tokens=[]) == [("resolved", "soon")]
 
 

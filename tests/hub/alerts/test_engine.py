@@ -54,8 +54,8 @@ def test_that_it_is_over_is_told_once_with_words_about_how_it_ended() -> None:
     desk.wait(60)
     assert desk.look(present=[here("n1")], away=[]) == [("resolved", "n1"), ("resolved", "n2")]
     assert [alert.message for alert in desk.messages[-2:]] == [
-        "node n1 is back after 1m30s",
-        "node n2 is given up after 1m30s: it left, or was away for too long",
+        "node n1 is back after 1m 30s",
+        "node n2 is given up after 1m 30s: it left, or was away for too long",
     ]
     assert desk.look(present=[here("n1")]) == []
     assert {state for state, _ in desk.states()} == {"resolved"}
