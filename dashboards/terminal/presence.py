@@ -19,6 +19,8 @@ _CELLS: Final = {
     "online": ("━", WELL),
 }
 _WORST_FIRST: Final = tuple(_CELLS)
+# A node that left in good order is as little there as one that was lost.
+_AWAY: Final = frozenset({"unreachable", "gone"})
 _UNKNOWN: Final = (" ", DIM)
 # Narrower than this a strip tells nothing.
 CELLS_MIN: Final = 12
@@ -27,7 +29,7 @@ CELLS_MIN: Final = 12
 def strip(presence: Presence, now_at: float, width: int) -> Text:
     """Draw the strip, with how often and how long the node was away."""
     begin = f"{(presence.until_at - presence.since_at) / 3600:.0f}h ago "
-    away = [_length_s(span, presence, now_at) for span in presence.spans if span.state == "unreachable"]
+    away = _absences_s(presence, now_at)
     times = f"{len(away)} {'time' if len(away) == 1 else 'times'}" if away else "never"
     said = f" now  {times} away" + (f", {duration(int(sum(away)))}" if away else "")
     room = width - width_of(begin) - width_of(said)
@@ -41,6 +43,21 @@ def strip(presence: Presence, now_at: float, width: int) -> Text:
         else:
             parts.append((glyph, style))
     return line((begin, DIM), *parts, (said, WARN if away else DIM))
+
+
+def _absences_s(presence: Presence, now_at: float) -> list[float]:
+    """Give for how long the node was away each time. Unreachable until it was given up is one time, not two."""
+    found: list[float] = []
+    was_away = False
+    for span in presence.spans:
+        is_away = span.state in _AWAY
+        length_s = _length_s(span, presence, now_at) if is_away else 0.0
+        if is_away and was_away:
+            found[-1] += length_s
+        elif is_away:
+            found.append(length_s)
+        was_away = is_away
+    return found
 
 
 def _length_s(span: Span, presence: Presence, now_at: float) -> float:

@@ -25,6 +25,17 @@ def test_a_short_absence_is_to_be_seen_and_counted() -> None:
     assert text.endswith("now  1 time away, 1m 00s")
 
 
+def test_a_node_that_left_was_away_too_and_one_that_was_given_up_was_away_once() -> None:
+    left = drawn(Span(0, 40_000, "online"), Span(40_000, 40_060, "gone"), Span(40_060, None, "online"))
+    assert left.endswith("now  1 time away, 1m 00s")
+    lost = drawn(
+        Span(0, DAY_S - 7_200, "online"),
+        Span(DAY_S - 7_200, DAY_S - 3_600, "unreachable"),
+        Span(DAY_S - 3_600, None, "gone"),
+    )
+    assert lost.endswith("now  1 time away, 2h 00m")
+
+
 def test_a_time_before_the_node_was_known_is_empty() -> None:
     assert "ago       " in drawn(Span(43_200, None, "online"))
 
