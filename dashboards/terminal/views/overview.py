@@ -155,12 +155,12 @@ def _troubles(found: Sequence[Trouble], state: State, width: int, height: int) -
         # The chosen one keeps its colours: it must not look worse than it is, nor better.
         style = f"{trouble.look.style} {CHOSEN}" if number == state.overview.index else trouble.look.style
         left = line((f"{trouble.look.glyph} {trouble.what}", style))
-        room = width - left.cell_len - width_of(trouble.age) - 3
-        if trouble.detail and room > 8:
-            left.append(f"  {cut(trouble.detail, room - 1)}")
         hidden = len(found) - top - height
         is_last = number == top + height - 1 and hidden > 0
         right = f"+{hidden} more" if is_last else trouble.age
+        room = width - left.cell_len - width_of(right) - 3
+        if trouble.detail and room > 8:
+            left.append(f"  {cut(trouble.detail, room - 1)}")
         lines.append(spread(left, line((right, DIM)), width))
     return lines
 
