@@ -12,6 +12,8 @@ from dashboards.terminal.state import State
 from dashboards.terminal.texts import line, padded, wrapped
 
 _KEY_CELLS: Final = 7
+# Two headings, and an empty line above each: where there is no room for them, they go first.
+_HEADINGS: Final = 4
 
 _FILTERS: Final = (
     "state=failed,lost name~hash node=n1 age>5m label.site=berlin error~Timeout attempt>1",
@@ -25,14 +27,20 @@ def body(state: State, width: int, height: int) -> list[Text]:
     """Give the lines of the page; the most useful first, for those who see only the beginning."""
     lines: list[Text] = []
     for binding in BINDINGS:
+        if binding.label == "^C" and not state.is_beside_hub:
+            continue
         for number, part in enumerate(wrapped(binding.about, max(10, width - _KEY_CELLS), 3)):
             lines.append(line((padded(binding.label if not number else "", _KEY_CELLS), STRONG), part))
     if state.is_beside_hub:
         lines += [line((part, STRONG)) for part in wrapped(_BESIDE, width, 2)]
-    lines += [line(), line(("filters", STRONG))]
-    for text in _FILTERS:
-        lines += [line((part, DIM)) for part in wrapped(text, width, 4)]
-    lines += [line(), line(("glyphs", STRONG))]
+    glyphs, filters = _glyphs(width), [line((part, DIM)) for text in _FILTERS for part in wrapped(text, width, 4)]
+    if len(lines) + len(glyphs) + len(filters) + _HEADINGS > height:
+        return [*lines, *glyphs, *filters][:height]
+    return [*lines, line(), line(("glyphs", STRONG)), *glyphs, line(), line(("filters", STRONG)), *filters]
+
+
+def _glyphs(width: int) -> list[Text]:
+    lines: list[Text] = []
     for looks in (TASK_LOOKS, NODE_LOOKS):
         made = line()
         for look in looks.values():
@@ -41,4 +49,4 @@ def body(state: State, width: int, height: int) -> list[Text]:
                 made = line()
             made.append(f"{look.text}  ", look.style or None)
         lines.append(made)
-    return lines[:height]
+    return lines

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import msgspec
 import pytest
 
 from dashboards.terminal.picture import render
-from dashboards.terminal.snapshot import Link, Listing, Snapshot
+from dashboards.terminal.snapshot import Alert, Link, Listing, Snapshot
 from dashboards.terminal.state import FilterInput, Help, Question, State, View
 from dashboards.terminal.views.overview import rate
 from dashboards.terminal.views.tasks import progress_text, span
@@ -172,3 +173,20 @@ def test_what_happened_lately_is_told_where_there_is_room() -> None:
 def test_a_task_without_a_node_shows_where_it_must_run() -> None:
     aimed = TaskView(id="t", name="hash", state="queued", target="n7", submitted_at=NOW)
     assert "n7" in shown(replace(WELL, tasks=Listing(rows=(aimed,), is_read=True)), looking_at(View.TASKS))
+
+
+def test_the_last_trouble_that_has_room_says_how_many_have_not() -> None:
+    text = "no such file " * 20
+    alerts = tuple(
+        Alert("queue_age", "warning", f"name-{n}", "firing", text, since_at=NOW, is_silenced=False) for n in range(20)
+    )
+    assert re.search(r"… +\+\d+ more$", shown(replace(WELL, alerts=alerts), State(), 80, 24), re.MULTILINE)
+
+
+@pytest.mark.parametrize("is_beside_hub", [True, False])
+def test_on_the_smallest_usual_terminal_the_help_tells_what_each_glyph_means(is_beside_hub: bool) -> None:
+    text = shown(WELL, State(dialog=Help(), is_beside_hub=is_beside_hub), 80, 24)
+    assert "◷ scheduled" in text
+    assert "◐ draining" in text
+    assert "state=failed,lost" in text or is_beside_hub
+    assert ("^C" in text) == is_beside_hub
