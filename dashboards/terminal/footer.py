@@ -46,8 +46,8 @@ _WORDS: Final = {"drain": "Drain", "cancel": "Cancel", "retry": "Run again"}
 
 def _question(question: Question, width: int) -> Text:
     what = f" {_WORDS[question.action]} {question.label}? "
-    answers = [("y", "yes")]
-    if question.filter:
+    answers = [("y", "yes")] if question.ids else []
+    if question.filter and question.matched != 0:
         many = "…" if question.matched is None else f"{question.matched:,}"
         answers.append(("a", f"all {many} that match"))
     answers.append(("n", "no"))

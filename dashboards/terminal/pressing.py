@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from dashboards.terminal.bindings import chosen_node, chosen_task, row_ids, works
+from dashboards.terminal.bindings import ENDED_AND_MAY_RUN_AGAIN, chosen_node, chosen_task, row_ids, works
 from dashboards.terminal.keys import Key
 from dashboards.terminal.layout import rows_shown, settled
 from dashboards.terminal.snapshot import Snapshot
@@ -113,7 +113,7 @@ def edited(typed: FilterInput, key: Key) -> FilterInput:
 
 def _answer(state: State, question: Question, key: Key) -> Pressed:
     calm = replace(state, dialog=None)
-    if key.name in {"y", "Y"}:
+    if key.name in {"y", "Y"} and question.ids:
         return Pressed(calm, (Act(question.action, question.ids),))
     if key.name in {"a", "A"} and question.filter and question.matched:
         if question.action == "drain":
@@ -127,10 +127,12 @@ def _ask_about_tasks(state: State, sight: Sight, action: ActionName) -> Pressed:
     task = chosen_task(sight.snapshot, state)
     if task is None or not works("c" if action == "cancel" else "r", sight.snapshot, state):
         return Pressed(state)
+    # The chosen one may have ended already, where others that match have not.
+    is_meant = not task.is_final if action == "cancel" else task.state in ENDED_AND_MAY_RUN_AGAIN
     question = Question(
         action=action,
-        ids=(task.id,),
-        label=f"1 task, {clean(task.name)} ({task.state})",
+        ids=(task.id,) if is_meant else (),
+        label=f"1 task, {clean(task.name)} ({task.state})" if is_meant else "tasks",
         filter=state.task_filter if state.view is View.TASKS else "",
     )
     intents: tuple[Intent, ...] = (Count(question),) if question.filter else ()
@@ -234,7 +236,9 @@ def _back(state: State, _sight: Sight) -> Pressed:
 def _filter(state: State, _sight: Sight) -> Pressed:
     if state.view not in LISTS:
         return Pressed(state)
-    return Pressed(replace(state, dialog=FilterInput(text=state.filter, cursor=len(state.filter))))
+    # What is written next is another term, not the end of the last one.
+    text = f"{state.filter} " if state.filter else ""
+    return Pressed(replace(state, dialog=FilterInput(text=text, cursor=len(text))))
 
 
 def _sort(state: State, _sight: Sight) -> Pressed:

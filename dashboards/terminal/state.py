@@ -87,8 +87,8 @@ class FilterInput:
 class Question:
     """Something that is done only if it is confirmed.
 
-    ``ids``: the one that is chosen, ``label`` what it is called; ``filter``: what is shown, so that all of it can be
-    meant; ``matched``: how many that are, None while they are being counted.
+    ``ids``: the one that is chosen, none if it cannot be meant; ``label`` what it is called; ``filter``: what is shown,
+    so that all of it can be meant; ``matched``: how many that are, None while they are being counted.
     """
 
     action: ActionName

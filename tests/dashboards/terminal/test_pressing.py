@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dashboards.terminal.footer import footer
 from dashboards.terminal.keys import Key
 from dashboards.terminal.pressing import Pressed, Sight, press
 from dashboards.terminal.snapshot import Listing, Snapshot
@@ -91,6 +92,12 @@ def test_a_filter_is_typed_and_edited_and_taken_with_enter() -> None:
     assert again.task_filter == "name~q 1"
 
 
+def test_a_filter_that_is_there_is_gone_on_with_as_another_term() -> None:
+    state = looking_at(View.TASKS).with_filter("node=n1")
+    assert pressed(state, "/", *typed("age>5m"), "enter").state.task_filter == "node=n1 age>5m"
+    assert pressed(state, "/", "enter").state.task_filter == "node=n1"
+
+
 def test_keys_that_act_are_text_while_a_filter_is_typed() -> None:
     result = pressed(looking_at(View.TASKS), "/", "q", "c", "y", "paste  d\x1bx", "enter")
     assert result.intents == ()
@@ -135,6 +142,20 @@ def test_cancel_offers_all_that_match_with_their_number() -> None:
     assert pressed(asked.state, "a").intents == ()
     known = counted(asked.state, question, 132)
     assert pressed(known, "a").intents == (ActOnAll("cancel", "state=running"),)
+
+
+def test_a_chosen_task_that_has_ended_is_not_offered_to_be_cancelled_with_the_others() -> None:
+    ended = next(place for place, task in enumerate(WELL.tasks.rows) if task.is_final)
+    state = looking_at(View.TASKS).with_filter("name~a")
+    asked = pressed(state, *["down"] * ended, "c").state
+    question = asked.dialog
+    assert isinstance(question, Question)
+    assert "y yes" not in footer(WELL, asked, 80).plain
+    assert pressed(asked, "y") == Pressed(asked)
+    known = counted(asked, question, 132)
+    assert "Cancel tasks?   a all 132 that match  n no" in footer(WELL, known, 80).plain
+    assert pressed(known, "a").intents == (ActOnAll("cancel", "name~a"),)
+    assert "that match" not in footer(WELL, counted(asked, question, 0), 80).plain
 
 
 def test_a_count_that_comes_too_late_changes_nothing() -> None:
