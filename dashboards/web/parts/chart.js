@@ -7,6 +7,9 @@ import { moment } from "../lib/words.js";
 
 const HEIGHT = 148;
 
+// What marks of time may lie apart: they are written to the minute, so that nearer ones would read alike.
+const MARKS_S = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14_400].map((minutes) => minutes * 60);
+
 /**
  * Draw lines.
  *
@@ -56,12 +59,13 @@ function options({ lines, format, steps }, width, span, setIndex) {
   return {
     width,
     height: HEIGHT,
-    padding: [8, 8, 0, 0],
+    // To the right there is room for half of the last mark's words.
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, sync: { key: "time" } },
     scales: { x: { range: () => span.current }, y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-3) * 1.08] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 26, values: (_, splits) => splits.map(clock) },
+      { ...axis, grid: { show: false }, size: 26, space: 64, incrs: MARKS_S, values: (_, splits) => splits.map(clock) },
       { ...axis, size: 56, gap: 4, ...(steps && { incrs: steps }), values: (_, splits) => splits.map((value) => format(value)) },
     ],
     series: [

@@ -21,7 +21,7 @@ export function Frame({ children }) {
     // On a narrow screen the views' names scroll.
     document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [view]);
-  const views = [...VIEWS, ...(may("admin") ? ["audit"] : [])];
+  const views = shownViews();
   return html`
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>To the content</a>
     <header class="top">
@@ -35,6 +35,8 @@ export function Frame({ children }) {
     <${Help} />
   `;
 }
+
+const shownViews = () => [...VIEWS, ...(may("admin") ? ["audit"] : [])];
 
 /** What wants to be looked at, beside a view's name. */
 function Count({ view }) {
@@ -83,7 +85,6 @@ function Foot() {
 }
 
 const KEYS = [
-  ["1 – 6", "the views, from left to right"],
   ["/", "filter"],
   ["j k ↓ ↑", "from row to row"],
   ["Enter", "open the row"],
@@ -95,9 +96,10 @@ const KEYS = [
 function Help() {
   const isOpen = useStore(isHelpOpen);
   if (!isOpen) return null;
+  const keys = [[`1 – ${shownViews().length}`, "the views, from left to right"], ...KEYS];
   return html`<${Dialog} title="Help" onClose=${() => isHelpOpen.set(false)}>
     <h2>Keys</h2>
-    <dl class="keys">${KEYS.map(([key, does]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
+    <dl class="keys">${keys.map(([key, does]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${does}</dd></div>`)}</dl>
     <h2>Filters</h2>
     <p>Terms separated by spaces, all of which must hold: <code>state=failed,lost</code> <code>name~hash</code> <code>node=n1</code> <code>age>5m</code> <code>label.site=berlin</code> <code>error~Timeout</code> <code>attempt>1</code>. A bare word looks for ids and names.</p>
     <p class="buttons"><button class="main" autofocus onClick=${() => isHelpOpen.set(false)}>Close</button></p>

@@ -11,13 +11,15 @@ export function Strip({ spans, since, until }) {
   const known = spans.filter((one) => (one.ended_at ?? until) > since);
   const upS = known.filter((one) => one.state === "online").reduce((sum, one) => sum + lengthOf(one, since, until), 0);
   const knownS = known.reduce((sum, one) => sum + lengthOf(one, since, until), 0);
+  // The hub's clock goes on between the question and the answer: a day is not to read "23h 59m".
+  const long = span(length < 3600 ? length : Math.round(length / 60) * 60);
   const said = knownS ? `online ${((upS / knownS) * 100).toFixed(upS === knownS ? 0 : 2)} % of the time` : "not seen";
   return html`<div class="strip-box">
-    <div class="strip" role="img" aria-label="Sessions of the last ${span(length)}: ${said}">
+    <div class="strip" role="img" aria-label="Sessions of the last ${long}: ${said}">
       ${known.map((one) => html`<i key=${one.began_at} class=${`${one.state} ${nodeState(one.state).tone}`} title=${words(one, until)}
         style=${{ left: `${place(one.began_at)}%`, width: `${Math.max(0.15, place(one.ended_at ?? until) - place(one.began_at))}%` }}></i>`)}
     </div>
-    <p class="scale faint"><span>${span(length)} ago</span><span>${said}</span><span>now</span></p>
+    <p class="scale faint"><span>${long} ago</span><span>${said}</span><span>now</span></p>
   </div>`;
 }
 
