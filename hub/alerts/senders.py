@@ -8,13 +8,14 @@ import importlib
 import os
 import signal
 import ssl
+import sys
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import aiohttp
+import msgspec
 from msgspec import Struct
 from yarl import URL
 
@@ -259,46 +260,51 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 # --- apprise ---------------------------------------------------------------------------------------------------------
 
 
+# What is run to notify: the library keeps threads that Python waits for at its end, and services that drip never end.
+_NOTIFY: Final = """
+import json, os, sys, apprise
+said = json.load(sys.stdin)
+notifier = apprise.Apprise()
+for url in said["urls"]:
+    notifier.add(url)
+os._exit(0 if notifier.notify(title=said["title"], body=said["text"]) else 3)
+"""
+
+
 class AppriseSender:
-    """Hands a title and a text to the library apprise (the extra `notify`), on a thread: it blocks."""
+    """Hands a title and a text to the library apprise (the extra `notify`), in a process of its own: it blocks."""
 
     def __init__(self, channel: AppriseChannel) -> None:
-        self._channel = channel
-        self._where = f"[channel.{channel.name}]"
+        where = f"[channel.{channel.name}]"
         try:
             # The extra: a hub without this channel needs none.
             library: Any = importlib.import_module("apprise")
         except ImportError:
-            raise SettingsError(f"{self._where} needs apprise", "pip install 'moorline[notify]'") from None
-        urls = list(channel.urls)
+            raise SettingsError(f"{where} needs apprise", "pip install 'moorline[notify]'") from None
+        self._urls = list(channel.urls)
         if channel.urls_env is not None:
-            urls += _variable(f"{self._where} urls_env", channel.urls_env).split()
-        self._notifier = library.Apprise()
-        for number, url in enumerate(urls, 1):
+            self._urls += _variable(f"{where} urls_env", channel.urls_env).split()
+        notifier = library.Apprise()
+        for number, url in enumerate(self._urls, 1):
             # The URL itself may hold a password: it is not shown.
-            if not self._notifier.add(url):
-                raise SettingsError(f"{self._where} url number {number} is none that apprise knows", "see its wiki")
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"apprise {channel.name}")
+            if not notifier.add(url):
+                raise SettingsError(f"{where} url number {number} is none that apprise knows", "see its wiki")
+        argv = (sys.executable, "-W", "ignore", "-c", _NOTIFY)
+        self._program = CommandSender(CommandChannel(name=channel.name, argv=argv, timeout_s=channel.timeout_s))
 
     async def send(self, message: OutboundMessage) -> Sent:
-        """Notify once; a service that does not answer holds the next message up until apprise gives up on it."""
+        """Notify once; what is not done in time is ended."""
         title, text = in_words(message.body)
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._channel.timeout_s):
-                is_taken = await loop.run_in_executor(
-                    self._thread, lambda: self._notifier.notify(title=title, body=text)
-                )
-        except TimeoutError:
-            return Sent(is_taken=False, detail=f"not done within {self._channel.timeout_s:g} s")
-        except Exception as error:
-            # The edge of a library with a hundred plugins: whatever one raises means that nobody was told.
-            return Sent(is_taken=False, detail=f"{type(error).__name__}: {error}")
-        return Sent(is_taken=bool(is_taken), detail="told" if is_taken else "apprise could not tell all; see the log")
+        said = msgspec.json.encode({"urls": self._urls, "title": title, "text": text})
+        sent = await self._program.send(msgspec.structs.replace(message, body=said))
+        if sent.is_taken:
+            return Sent(is_taken=True, detail="told")
+        # What the library prints may hold an address, and so a password.
+        is_late = sent.detail.startswith("not done")
+        return Sent(is_taken=False, detail=sent.detail if is_late else "apprise could not tell all")
 
     async def close(self) -> None:
-        """Let the thread end."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Nothing is held."""
 
 
 # --- all -------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import sys
@@ -231,7 +232,53 @@ async def test_a_service_that_is_not_there_is_a_failure() -> None:
     sender = AppriseSender(AppriseChannel(name="mail", urls=("json://127.0.0.1:9/notify",)))
     sent = await sender.send(MESSAGE)
     await sender.close()
-    assert sent == Sent(is_taken=False, detail="apprise could not tell all; see the log")
+    assert sent == Sent(is_taken=False, detail="apprise could not tell all")
+
+
+DRIPS = """
+import asyncio, socket, sys, threading, time
+from hub.alerts.channels import AppriseChannel
+from hub.alerts.messages import HubName, trial_message
+from hub.alerts.senders import AppriseSender
+
+listener = socket.create_server(("127.0.0.1", 0))
+
+def drip():
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=drip_on, args=(connection,), daemon=True).start()
+
+def drip_on(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\\r\\n")
+    while True:
+        connection.sendall(b"X: y\\r\\n")
+        time.sleep(1)
+
+async def tell():
+    url = f"json://127.0.0.1:{listener.getsockname()[1]}/"
+    sender = AppriseSender(AppriseChannel(name="mail", urls=(url,), timeout_s=3.0))
+    message = trial_message(HubName(id="h", version="1"), "mail", "m", 0.0)
+    print((await sender.send(message)).detail)
+    print((await sender.send(message)).detail)
+    await sender.close()
+
+threading.Thread(target=drip, daemon=True).start()
+asyncio.run(tell())
+"""
+
+
+async def test_a_service_that_never_ends_its_answer_does_not_keep_the_process_from_ending() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", DRIPS, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3]
+    )
+    try:
+        async with asyncio.timeout(30):
+            said, _ = await process.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    assert said.decode().splitlines() == ["not done within 3 s, killed"] * 2
+    assert process.returncode == 0
 
 
 @LIBRARY
