@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from tests.protocol.manager import Manager, manager
 # Speed is checked by benchmarks: on a busy machine any example may take long.
 settings.register_profile("moorline", deadline=None)
 settings.load_profile("moorline")
+
+# A shell that starts this in the background has it ignore Ctrl-C, and what is ignored is inherited: the programs that
+# tests interrupt would ignore it too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -55,6 +55,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "load": 0.5,
         "loop_lag_ms": 1.0,
         "round_trip_ms": 1.0,
+        "at": 1.0,
         "counters": {"started": 1, "succeeded": 1, "failed": 0, "cancelled": 0, "run_s": 1.0, "connects": 1},
     },
     "result": {
