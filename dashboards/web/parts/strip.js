@@ -11,8 +11,8 @@ export function Strip({ spans, since, until }) {
   const known = spans.filter((one) => (one.ended_at ?? until) > since);
   const upS = known.filter((one) => one.state === "online").reduce((sum, one) => sum + lengthOf(one, since, until), 0);
   const knownS = known.reduce((sum, one) => sum + lengthOf(one, since, until), 0);
-  // The hub's clock goes on between the question and the answer: a day is not to read "23h 59m".
-  const long = span(length < 3600 ? length : Math.round(length / 60) * 60);
+  // A day is to read "24h", neither "23h 59m", as far as it is by the hub's clock, nor "1d 00h".
+  const long = length < 3600 ? span(length) : `${Math.round(length / 3600)}h`;
   const said = knownS ? `online ${((upS / knownS) * 100).toFixed(upS === knownS ? 0 : 2)} % of the time` : "not seen";
   return html`<div class="strip-box">
     <div class="strip" role="img" aria-label="Sessions of the last ${long}: ${said}">

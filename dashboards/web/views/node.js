@@ -70,7 +70,7 @@ function NodeFacts({ node }) {
     ["First seen", html`<time title=${exact(node.first_seen_at)}>${moment(node.first_seen_at)}</time>`],
     ["Version", node.version],
     ["Id", html`<code>${node.id}</code>`],
-    ["Labels", html`<${Labels} labels=${node.labels} />`],
+    ["Labels", Object.keys(node.labels ?? {}).length ? html`<${Labels} labels=${node.labels} />` : "none"],
   ]} />`;
 }
 
