@@ -8,7 +8,7 @@ import { alertState } from "../lib/states.js";
 import { useNow } from "../lib/clock.js";
 import { live } from "../lib/live.js";
 import { useStore } from "../lib/store.js";
-import { counted, moment, NOTHING, span } from "../lib/words.js";
+import { counted, moment, NOTHING, quoted, span } from "../lib/words.js";
 import { Ago, Badge } from "../parts/badge.js";
 import { attempt, Dialog } from "../parts/dialog.js";
 import { Empty, Loaded } from "../parts/notice.js";
@@ -21,6 +21,10 @@ const FIRING_SHOWN = 6;
 const GRAVITY = ["critical", "warning"];
 const ORDER = ["firing", "pending", "resolved"];
 
+// Kinds of rules whose subject is a node's id, and those whose subject is a task's name.
+const NODE_KINDS = new Set(["node_unreachable", "node_flapping", "clock_skew", "lease_expired", "instance_conflict", "unknown_attempts", "foreign_result"]);
+const NAME_KINDS = new Set(["failure_rate", "queue_age", "no_node_for_task"]);
+
 const useAlerts = () => useFetched("/v1/alerts", { everyS: 3 });
 
 /** The firing ones alone, for the overview. */
@@ -32,7 +36,7 @@ export function FiringAlerts() {
     <header class="head"><h2>Firing alerts</h2><a href=${link("alerts")}>All alerts</a></header>
     <ul class="firing">${firing.slice(0, FIRING_SHOWN).map((alert) => html`<li key=${alert.id} class=${alert.severity === "critical" ? "bad" : "warn"}>
       <i aria-hidden="true">${alertState("firing").glyph}</i> <span class="what">${alert.message}</span>
-      <span><${Subject} alert=${alert} /></span> <span class="faint">${alert.severity}, for <${Ago} at=${alert.since_at} /></span></li>`)}</ul>
+      <span><${Subject} alert=${alert} rules=${alerts.data.rules} /></span> <span class="faint">${alert.severity}, for <${Ago} at=${alert.since_at} /></span></li>`)}</ul>
     ${firing.length > FIRING_SHOWN && html`<p class="faint">and ${counted(firing.length - FIRING_SHOWN, "more alert")}</p>`}
   </section>`;
 }
@@ -43,7 +47,7 @@ export function Alerts() {
   return html`
     <header class="head"><h1>Alerts</h1>${may("admin") && html`<span class="buttons"><${Test} /><button onClick=${() => setQuiet({})}>Silence…</button></span>`}</header>
     <${Loaded} of=${alerts} what="Alerting">${({ alerts: all, silences, rules }) => html`
-      ${all.length ? html`<${AlertTable} alerts=${[...all].sort(byUrgency)} onSilence=${may("admin") && setQuiet} />` : html`<${Empty}>Nothing is firing.<//>`}
+      ${all.length ? html`<${AlertTable} alerts=${[...all].sort(byUrgency)} rules=${rules} onSilence=${may("admin") && setQuiet} />` : html`<${Empty}>Nothing is firing.<//>`}
       ${silences.length > 0 && html`<section><h2>Silences</h2><${Silences} silences=${silences} reload=${alerts.reload} /></section>`}
       <section><h2>Rules</h2><${Rules} rules=${rules} /></section>
       ${quiet && html`<${SilenceDialog} alert=${quiet} rules=${rules} onDone=${() => (setQuiet(null), alerts.reload())} />`}`}<//>
@@ -52,12 +56,12 @@ export function Alerts() {
 
 const byUrgency = (one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || GRAVITY.indexOf(one.severity) - GRAVITY.indexOf(other.severity) || other.since_at - one.since_at;
 
-function AlertTable({ alerts, onSilence }) {
+function AlertTable({ alerts, rules, onSilence }) {
   const columns = [
     { label: "Alert", wide: true, cell: (alert) => html`<b>${alert.message}</b>` },
     { label: "State", cell: (alert) => html`<${AlertBadge} alert=${alert} />` },
     { label: "Rule", cell: (alert) => html`${alert.rule} <small class="faint">${alert.severity}</small>` },
-    { label: "About", cell: (alert) => html`<${Subject} alert=${alert} />` },
+    { label: "About", cell: (alert) => html`<${Subject} alert=${alert} rules=${rules} />` },
     { label: "Since", number: true, cell: (alert) => html`<${Ago} at=${alert.fired_at ?? alert.since_at} />` },
     { label: "Resolved", number: true, rare: true, cell: (alert) => (alert.resolved_at ? html`<${Ago} at=${alert.resolved_at} />` : NOTHING) },
     ...(onSilence ? [{ label: "", cell: (alert) => alert.state !== "resolved" && html`<button onClick=${() => onSilence(alert)}>Silence…</button>` }] : []),
@@ -71,10 +75,13 @@ function AlertBadge({ alert }) {
   return html`<${Badge} state=${alertState(isQuiet ? "silenced" : alert.state)} note=${isQuiet ? `until ${moment(alert.silenced_until)}` : ""} />`;
 }
 
-/** A subject is a node's id where the rule is about a node, else a name of its own. */
-function Subject({ alert }) {
-  const isNode = alert.rule.includes("node") && alert.subject && !/\s/.test(alert.subject);
-  return isNode ? html`<a href=${link("nodes", alert.subject)}>${alert.subject}</a>` : alert.subject;
+/** What a subject is, its rule's kind tells: a node's id, a task's name (and perhaps what it requires), or a word. */
+function Subject({ alert, rules }) {
+  const { subject } = alert;
+  const kind = rules.find(({ name }) => name === alert.rule)?.kind;
+  if (subject && NODE_KINDS.has(kind)) return html`<a href=${link("nodes", subject)}>${subject}</a>`;
+  if (subject && NAME_KINDS.has(kind) && !/\s/.test(subject)) return html`<a href=${link("tasks", "", { filter: `name=${quoted(subject)}` })}>${subject}</a>`;
+  return subject;
 }
 
 function Silences({ silences, reload }) {

@@ -51,6 +51,16 @@ async def test_the_overview_says_how_the_fleet_is(visitor: Visitor) -> None:
     await expect(page.locator(".chart")).to_have_count(4)
 
 
+async def test_an_alert_about_a_task_s_name_leads_to_the_tasks_of_this_name(visitor: Visitor, client: Client) -> None:
+    # As many as the rule about a name that fails often wants to see.
+    failed = [await client.submit(app.fail, message="often") for _ in range(20)]
+    page = await visitor.open("#/alerts")
+    about = page.get_by_role("link", name=failed[0].name, exact=True)
+    await expect(about).to_have_attribute("href", f"#/tasks?filter=name%3D{failed[0].name}", timeout=30_000)
+    await about.click()
+    await expect(row(page, failed[-1].id)).to_be_visible()
+
+
 @pytest.mark.parametrize("view", ["nothing", "constructor", "__proto__/toString"])
 async def test_an_address_of_no_view_says_so(visitor: Visitor, view: str) -> None:
     page = await visitor.open(f"#/{view}")
