@@ -44,7 +44,8 @@ def _live_facts(api: Api) -> list[tuple[str, int, int, float | None]]:
 
 async def get_map(api: Api, _request: web.Request) -> web.StreamResponse:
     """Give all nodes in few bytes: for each its id, state, slots, slots in use, and whether it is cordoned."""
-    return bytes_answer(await api.map_answer.get(lambda: _encoded_map(api)))
+    last_id = api.backend.events.last_id
+    return bytes_answer(await api.map_answer.get(last_id, lambda: _encoded_map(api)))
 
 
 async def _encoded_map(api: Api) -> bytes:

@@ -19,18 +19,24 @@ class SharedAnswer:
         self._hold_s = hold_s
         self._now_s = now_s
         self._made_s = float("-inf")
+        self._made_of = -1
         self._body = b""
         self._turn = asyncio.Lock()
 
-    async def get(self, make: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def get(self, state_id: int, make: Callable[[], Awaitable[bytes]]) -> bytes:
         """Give the bytes; ``make`` them if they are too old. Whoever comes meanwhile waits for the same ones.
+
+        Args:
+            state_id: how much the caller may know to have happened: bytes that were made when less had are too old,
+                however young they are. Who was told of a change and asks must see it, since it will not ask again.
+            make: makes them.
 
         Cancelling it lets the next one make them. Raises what ``make`` raises; the next one tries again.
         """
         async with self._turn:
-            if self._now_s() - self._made_s >= self._hold_s:
+            if state_id > self._made_of or self._now_s() - self._made_s >= self._hold_s:
                 # The time before it is made: what is told is never older than it is said to be.
                 began_s = self._now_s()
                 self._body = await make()
-                self._made_s = began_s
+                self._made_s, self._made_of = began_s, state_id
             return self._body

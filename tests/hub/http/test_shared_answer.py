@@ -13,6 +13,7 @@ class Kitchen:
     def __init__(self) -> None:
         self.now_s = 100.0
         self.made = 0
+        self.state_id = 0
         self.begun = asyncio.Event()
         self.allowed = asyncio.Event()
         self.allowed.set()
@@ -25,7 +26,7 @@ class Kitchen:
         return b"%d" % self.made
 
     async def get(self) -> bytes:
-        return await self.answer.get(self.make)
+        return await self.answer.get(self.state_id, self.make)
 
 
 async def test_it_is_made_again_when_it_is_too_old() -> None:
@@ -34,6 +35,15 @@ async def test_it_is_made_again_when_it_is_too_old() -> None:
     kitchen.now_s += 0.49
     assert await kitchen.get() == b"1"
     kitchen.now_s += 0.01
+    assert await kitchen.get() == b"2"
+
+
+async def test_it_is_made_again_for_who_may_know_more_than_it_tells() -> None:
+    kitchen = Kitchen()
+    assert await kitchen.get() == b"1"
+    kitchen.state_id += 1
+    assert await kitchen.get() == b"2"
+    kitchen.state_id -= 1
     assert await kitchen.get() == b"2"
 
 
@@ -60,5 +70,5 @@ async def test_who_leaves_or_fails_lets_the_next_one_make_it() -> None:
 
     kitchen.now_s += 1
     with pytest.raises(OSError):
-        await kitchen.answer.get(fail)
+        await kitchen.answer.get(0, fail)
     assert await kitchen.get() == b"2"
