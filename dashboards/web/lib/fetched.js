@@ -5,8 +5,10 @@ import { useCallback, useEffect, useRef, useState } from "../vendor/preact-htm.j
 import { get } from "./api.js";
 import { live, onEvent } from "./live.js";
 
-// Where an answer takes long, the page stays away this many times as long.
+// Where an answer takes long, the page stays away this many times as long; but not so long that it shows what is no
+// longer so: the first answer on a busy machine takes seconds.
 const REST_FACTOR = 20;
+const REST_MS_MAX = 10_000;
 
 // What was read last, by path: who goes back sees it at once, while it is read anew.
 const KEPT_MAX = 20;
@@ -61,7 +63,7 @@ export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
       }
       const took = performance.now() - began;
       isReading = false;
-      restUntil = performance.now() + Math.max(everyS * 1000, took * REST_FACTOR);
+      restUntil = performance.now() + Math.max(everyS * 1000, Math.min(took * REST_FACTOR, REST_MS_MAX));
       look();
     };
     const look = () => {

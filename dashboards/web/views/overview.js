@@ -77,7 +77,7 @@ function Charts() {
   // The window moves on once a minute, or with each sample where those are rarer.
   const moveS = Math.max(60, stepS);
   const turn = useStore(live, () => Math.floor(hubNow() / moveS));
-  const since = useMemo(() => Math.floor(hubNow()) - lengthS, [lengthS, turn]);
+  const since = useMemo(() => Math.max(0, Math.floor(hubNow()) - lengthS), [lengthS, turn]);
   const history = useFetched(`/v1/history?since=${since}&step=${stepS}`, { everyS: stepS });
   return html`<section>
     <header class="head">
