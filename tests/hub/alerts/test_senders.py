@@ -76,6 +76,7 @@ async def test_a_receiver_that_does_not_answer_is_given_up_after_its_time() -> N
         while await reader.read(1024):
             pass
         writer.close()
+        await writer.wait_closed()
         left.set()
 
     async with asyncio.timeout(10), await asyncio.start_server(listen_only, "127.0.0.1", 0) as server:
