@@ -54,6 +54,8 @@ class Client(HubVerbs):
         request_timeout_s: how long any one request may take.
         transport: another way to a hub than HTTP; ``url``, ``token``, ``ca`` and ``proxy`` are then not used.
 
+    The environment is not looked at: `MOORLINE_URL` and its like are settings of the command line.
+
     Raises:
         ValueError: the url is none.
     """
