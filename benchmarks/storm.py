@@ -18,7 +18,7 @@ import orjson
 
 from benchmarks.storm_picture import draw
 from benchmarks.storm_world import Caller, Course, ExponentialNode, MoorlineNode, Storm, run
-from hub.admission import spread_s
+from hub.decisions.admission import spread_s
 
 Maker = Callable[[Storm], Callable[[Callable[[], float]], Caller]]
 

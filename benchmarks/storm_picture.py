@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from benchmarks.storm_world import Course
-from hub.admission import SAVED_S_MAX
+from hub.decisions.admission import SAVED_S_MAX
 
 WIDTH: Final = 860
 HEIGHT: Final = 640

@@ -1,8 +1,9 @@
 """A hub that comes back, and a fleet that wants in: the real policy of both sides, in virtual time.
 
-The nodes are `node.core.NodeCore`, the door is `hub.admission.Admission` as `hub.gateway` asks it; left out is the
-network, and the time that a handshake takes. Two rivals come to the same door: exponential waits with full jitter, as
-described by M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), and exponential waits without.
+The nodes are `node.core.NodeCore`, the door is `hub.decisions.admission.Admission` as `hub.gateway` asks it; left out
+is the network, and the time that a handshake takes. Two rivals come to the same door: exponential waits with full
+jitter, as described by M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), and exponential
+waits without.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from hub.admission import Admission, retry_after_header_s
+from hub.decisions.admission import Admission, retry_after_header_s
 from node.core import NodeCore, Profile
 from node.effects import Dial, Effect, Send
 from protocol.frames import HubFrame, Registered, Resume, UnknownSession

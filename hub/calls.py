@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from hub import failpoints
-from hub.effects import RequestId
+from hub.decisions.effects import RequestId
 from hub.errors import HubDegradedError, HubStoppingError
 
 # How long a call waits for its commit. A commit takes a millisecond; past this the disk is stuck, and the caller may

@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from hub.lifecycle import FINAL
+from hub.decisions.lifecycle import FINAL
 from hub.store.events import Event
 from protocol.frames import Log, Progress, TaskError
 

@@ -23,8 +23,8 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from hub import failpoints
-from hub.admission import Admission, retry_after_header_s
-from hub.effects import ConnectionId
+from hub.decisions.admission import Admission, retry_after_header_s
+from hub.decisions.effects import ConnectionId
 from hub.store.now import Now
 from protocol.close_codes import CloseCode
 from protocol.codec import encode_messages, node_frames_decoder

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from hub.alerts.facts import Disk, NameCounts, PresentNode
-from hub.core import HubCore
+from hub.decisions.core import HubCore
+from hub.decisions.meter import Meter
 from hub.disk import DiskWatch
-from hub.meter import Meter
 from hub.store.contract import Operation, Store
 from hub.store.now import Now
 

@@ -1,4 +1,6 @@
-"""The shell around `hub.history`: at the end of each step, ask the store how things stand, and put the sample to it."""
+"""The shell around `hub.decisions.history`: at the end of each step, ask the store how things stand, and put the
+sample to it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from hub.history import Sampler
-from hub.meter import Meter
-from hub.samples import STEP_S, Sample
+from hub.decisions.history import Sampler
+from hub.decisions.meter import Meter
+from hub.decisions.samples import STEP_S, Sample
 from hub.store.errors import StoreUnavailableError
 from hub.store.stats import StoreStats
 

@@ -1,6 +1,6 @@
 """The hub put together: store, core, gateway and HTTP API on one event loop, started and stopped in order.
 
-This is the shell that carries out the core's effects. It holds no policy: what to do stands in `hub.core`.
+This is the shell that carries out the core's effects. It holds no policy: what to do stands in `hub.decisions.core`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from typing import TypeVar
 
 import msgspec
 
-from hub import effects as does
-from hub.admission import Admission
 from hub.alerts.certificates import expires_at
 from hub.alerts.facts import HubStart
 from hub.alerts.messages import HubName
@@ -27,10 +25,16 @@ from hub.alerts.reading import AlertSettings, read_settings
 from hub.alerts.watch import AlertWatch
 from hub.calls import Calls
 from hub.clock import Clock
-from hub.core import HubCore
-from hub.core_state import CoreSettings
+from hub.decisions import effects as does
+from hub.decisions.admission import Admission
+from hub.decisions.core import HubCore
+from hub.decisions.core_state import CoreSettings
+from hub.decisions.effects import ConnectionId, Effect, RequestId, Ticket
+from hub.decisions.leases import SILENT_HEARTBEATS
+from hub.decisions.meter import Meter
+from hub.decisions.samples import Sample
+from hub.decisions.sessions import LiveNode
 from hub.disk import DiskWatch
-from hub.effects import ConnectionId, Effect, RequestId, Ticket
 from hub.errors import HubDegradedError, HubStoppingError, SettingsError
 from hub.events import PULSE, EventFeed
 from hub.gateway import Gateway, NodeGrant
@@ -39,16 +43,12 @@ from hub.http.backend import AlertCounts, Health
 from hub.http.hub_views import PulseObject, stats_answer
 from hub.http.login_cookie import kept_key
 from hub.http.server import HttpServer
-from hub.leases import SILENT_HEARTBEATS
-from hub.meter import Meter
 from hub.metrics.gathering import gather
 from hub.metrics.instruments import Instruments
 from hub.metrics.reading import Reading
 from hub.observed import ObservedHub
 from hub.pulse import Pulse
 from hub.sampler import SampleTimer
-from hub.samples import Sample
-from hub.sessions import LiveNode
 from hub.settings import DATABASE_NAME, HubSettings, is_loopback
 from hub.store.contract import Committed, Operation, Store
 from hub.store.errors import StoreUnavailableError

@@ -46,7 +46,7 @@ def fields(
     """Give what a log line is about, as ``extra``; what is empty or None is left out.
 
     ``connection`` is the hub's number of a socket, ``address`` a peer's, ``hub`` the address that a node dials,
-    ``alarm`` the kind of a `hub.effects.Alarm`, ``alert`` the rule of an alert.
+    ``alarm`` the kind of a `hub.decisions.effects.Alarm`, ``alert`` the rule of an alert.
     """
     said: dict[str, object] = {
         "node_id": node_id,

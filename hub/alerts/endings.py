@@ -7,8 +7,8 @@ from typing import Final
 
 from hub.alerts.condition import counted
 from hub.alerts.facts import Facts
+from hub.decisions.verdict import duration
 from hub.store.nodes import HUB_STOPPED
-from hub.verdict import duration
 
 _OVER: Final = {
     "node_flapping": "node {subject} keeps its connection",

@@ -69,7 +69,7 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 class Alarm(Struct, frozen=True, kw_only=True):
-    """What the hub's core raised (`hub.effects.Alarm`) since the look before."""
+    """What the hub's core raised (`hub.decisions.effects.Alarm`) since the look before."""
 
     kind: str
     node_id: str

@@ -9,8 +9,8 @@ from hub.alerts import rules
 from hub.alerts.condition import Condition, Found, counted
 from hub.alerts.facts import Facts
 from hub.alerts.recents import Recents
+from hub.decisions.verdict import duration
 from hub.store.nodes import HUB_STOPPED
-from hub.verdict import duration
 
 # How long a token that has run out is still told of: long enough to be seen by who uses it.
 EXPIRED_TOLD_S: Final = 24 * 3600.0

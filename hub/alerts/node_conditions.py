@@ -9,8 +9,8 @@ from hub.alerts import rules
 from hub.alerts.condition import Condition, Found, counted, named
 from hub.alerts.facts import Facts, PresentNode
 from hub.alerts.recents import Recents
+from hub.decisions.verdict import duration
 from hub.store.alerts import AwayNode
-from hub.verdict import duration
 
 
 def node_unreachable(rule: rules.NodeUnreachable, facts: Facts, _: Recents) -> Found:

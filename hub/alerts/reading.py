@@ -22,8 +22,8 @@ from hub.alerts.channels import CHANNEL_KINDS, AppriseChannel, Channel, WebhookC
 from hub.alerts.quiet import DAYS, QuietTime
 from hub.alerts.rules import KINDS, NameRule, NodeRule, Rule, default_rules
 from hub.alerts.selecting import node_terms, task_terms
+from hub.decisions.filters import FilterError
 from hub.errors import SettingsError
-from hub.filters import FilterError
 from protocol.limits import is_identifier
 
 T = TypeVar("T", bound=Struct)

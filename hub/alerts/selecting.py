@@ -1,4 +1,5 @@
-"""Which nodes or tasks a rule is about: the filter grammar of the API (`hub.filters`), on what a look knows of each.
+"""Which nodes or tasks a rule is about: the filter grammar of the API (`hub.decisions.filters`), on what a look
+knows of each.
 
 Of nodes it knows what they registered with; what changes by itself, such as slots in use, is not for choosing.
 """
@@ -10,8 +11,8 @@ from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
-from hub.filter_terms import NODE_FIELDS, TASK_FIELDS, Fields, Term
-from hub.filters import parse
+from hub.decisions.filter_terms import NODE_FIELDS, TASK_FIELDS, Fields, Term
+from hub.decisions.filters import parse
 
 NODE_CHOICES: Final[Fields] = {key: NODE_FIELDS[key] for key in ("id", "node", "name", "label", "version")}
 TASK_CHOICES: Final[Fields] = {"name": TASK_FIELDS["name"]}
@@ -25,13 +26,13 @@ _READ_MAX: Final = 512
 
 @lru_cache(_READ_MAX)
 def node_terms(text: str) -> tuple[Term, ...]:
-    """Read a filter that chooses nodes. Raises `hub.filters.FilterError`."""
+    """Read a filter that chooses nodes. Raises `hub.decisions.filters.FilterError`."""
     return parse(text, NODE_CHOICES)
 
 
 @lru_cache(_READ_MAX)
 def task_terms(text: str) -> tuple[Term, ...]:
-    """Read a filter that chooses tasks by their name. Raises `hub.filters.FilterError`."""
+    """Read a filter that chooses tasks by their name. Raises `hub.decisions.filters.FilterError`."""
     return parse(text, TASK_CHOICES)
 
 

@@ -9,10 +9,10 @@ from hub.alerts import rules
 from hub.alerts.condition import Condition, Found, named
 from hub.alerts.facts import Facts, PresentNode
 from hub.alerts.recents import Recents
-from hub.scheduling import can_serve
+from hub.decisions.scheduling import can_serve
+from hub.decisions.verdict import duration
 from hub.store.alerts import QueueHead
 from hub.store.tasks import TaskClass
-from hub.verdict import duration
 
 # Classes of tasks that nobody can run and that are told at once: to find that nobody can takes a look at each node.
 UNSERVED_MAX: Final = 50

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from hub.decisions.suggestions import did_you_mean
 from hub.http import audit
 from hub.http.alert_views import (
     AlertsAnswer,
@@ -22,7 +23,6 @@ from hub.http.answers import json_answer
 from hub.http.api import Api
 from hub.http.bodies import JSON, media_type, read_body
 from hub.http.errors import InvalidOptionError, MalformedJsonError, NotFoundError
-from hub.suggestions import did_you_mean
 
 # A silence has a comment of a thousand characters at most.
 SILENCE_BYTES_MAX: Final = 16 * 1024

@@ -8,11 +8,11 @@ from typing import Protocol, TypeVar
 from msgspec import Struct
 
 from hub.alerts.watch import AlertWatch
+from hub.decisions.meter import Rates
+from hub.decisions.sessions import LiveNode
 from hub.disk import DiskSpace
 from hub.events import EventFeed
-from hub.meter import Rates
 from hub.metrics.reading import Reading
-from hub.sessions import LiveNode
 from hub.store.contract import Store
 from hub.store.history import Deed
 from hub.store.node_views import NodeView

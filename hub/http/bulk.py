@@ -10,9 +10,10 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
+from hub.decisions.filter_terms import TASK_FIELDS, Term
+from hub.decisions.filters import FILTER_CHARACTERS_MAX
+from hub.decisions.lifecycle import MOVES, Move, TaskState
 from hub.errors import HubDegradedError, HubStoppingError
-from hub.filter_terms import TASK_FIELDS, Term
-from hub.filters import FILTER_CHARACTERS_MAX
 from hub.http import audit
 from hub.http.answers import json_answer
 from hub.http.api import Api
@@ -21,7 +22,6 @@ from hub.http.bodies import JSON, media_type, read_body
 from hub.http.errors import BUSY_RETRY_AFTER_S, InvalidQueryError, TooManyConnectionsError
 from hub.http.faults import FaultFinder
 from hub.http.parameters import invalid_cursor, read_filter
-from hub.lifecycle import MOVES, Move, TaskState
 from hub.store.errors import StoreUnavailableError
 
 # Tasks of one operation: its commit takes some milliseconds, and everybody else's turn comes between two.

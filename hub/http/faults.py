@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import orjson
 
+from hub.decisions.suggestions import did_you_mean
 from hub.http.errors import ApiError, InvalidOptionError, InvalidTaskError, MalformedJsonError, UnknownOptionError
-from hub.suggestions import did_you_mean
 from protocol.limits import IDENTIFIER_PATTERN, is_identifier
 
 Schema: TypeAlias = Mapping[str, Any]

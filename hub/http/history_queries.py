@@ -7,10 +7,10 @@ from typing import Any, Final
 from aiohttp import web
 from msgspec import Struct
 
+from hub.decisions.samples import ROLLED_STEP_S, STEP_S
 from hub.http.decoding import AT_MAX
 from hub.http.errors import InvalidQueryError
 from hub.http.parameters import Parameter, read_integer, read_query, read_time
-from hub.samples import ROLLED_STEP_S, STEP_S
 
 # Of an audit log, or a list of errors: lines of some 200 bytes.
 LINES_PER_PAGE: Final = 100

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
+from hub.decisions.meter import Histogram
+from hub.decisions.samples import Sample
 from hub.events import ErrorObject, error_object
-from hub.meter import Histogram
-from hub.samples import Sample
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from hub.decisions.meter import Rates
+from hub.decisions.verdict import Verdict, of_hub, verdict
 from hub.http.backend import AlertCounts, Health
-from hub.meter import Rates
 from hub.store.stats import StoreStats
-from hub.verdict import Verdict, of_hub, verdict
 
 
 class HubObject(Struct, frozen=True, kw_only=True):

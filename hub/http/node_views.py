@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from hub.sessions import LiveNode
+from hub.decisions.sessions import LiveNode
 from hub.store.node_views import NodeCell, NodeView
 
 

@@ -12,12 +12,12 @@ from typing import Any, Final, TypeVar
 from aiohttp import web
 from msgspec import Struct
 
-from hub.filter_terms import Fields, Term
-from hub.filters import FILTER_CHARACTERS_MAX, FilterError, parse
+from hub.decisions.filter_terms import Fields, Term
+from hub.decisions.filters import FILTER_CHARACTERS_MAX, FilterError, parse
+from hub.decisions.suggestions import did_you_mean
 from hub.http.decoding import AT_MAX
 from hub.http.errors import InvalidQueryError
 from hub.http.faults import IDENTIFIER_WORDS, QUOTED_CHARACTERS_MAX, TIME_WORDS
-from hub.suggestions import did_you_mean
 from protocol.limits import IDENTIFIER_PATTERN, LABEL_CHARACTERS_MAX, NAME_CHARACTERS_MAX, is_identifier
 
 W = TypeVar("W", bound=str)

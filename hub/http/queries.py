@@ -10,8 +10,9 @@ from typing import Final, get_args
 from aiohttp import web
 from msgspec import Struct
 
+from hub.decisions.filter_terms import NODE_FIELDS, TASK_FIELDS
+from hub.decisions.lifecycle import TaskState
 from hub.events import EventFilter
-from hub.filter_terms import NODE_FIELDS, TASK_FIELDS
 from hub.http.decoding import AT_MAX
 from hub.http.parameters import (
     IDENTIFIER,
@@ -32,7 +33,6 @@ from hub.http.parameters import (
     read_word,
     read_words,
 )
-from hub.lifecycle import TaskState
 from hub.store.node_views import NODES_MAX, NodeQuery, NodeSort
 from hub.store.task_views import TaskFilter
 from protocol.limits import NAME_CHARACTERS_MAX

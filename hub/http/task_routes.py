@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub.decisions.scheduling import Explanation
 from hub.http import bulk, task_views, tasks
 from hub.http.bodies import JSON, NDJSON
 from hub.http.decoding import TimedTaskRequest
@@ -24,7 +25,6 @@ from hub.http.errors import (
 )
 from hub.http.queries import TASK_LIST, WAIT
 from hub.http.route import Answer, Route
-from hub.scheduling import Explanation
 
 _TASK_ERRORS: Final[tuple[type[ApiError], ...]] = (
     MalformedRequestError,

@@ -7,6 +7,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from hub.decisions.lifecycle import is_final
+from hub.decisions.scheduling import Explanation, explain
 from hub.errors import HubStoppingError
 from hub.http import audit
 from hub.http.answers import json_answer
@@ -25,8 +27,6 @@ from hub.http.task_views import (
     log_answer,
     task_object,
 )
-from hub.lifecycle import is_final
-from hub.scheduling import Explanation, explain
 from hub.store.contract import Store
 from hub.store.logs import StoredLogs
 from hub.store.task_views import TaskView

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hub.alerts.watch import AlertWatch
-from hub.core import HubCore
+from hub.decisions.core import HubCore
+from hub.decisions.meter import Meter
 from hub.disk import DiskSpace
 from hub.events import EventFeed
 from hub.gateway import Gateway
 from hub.http.backend import Health
 from hub.http.readiness import reasons_not_ready
-from hub.meter import Meter
 from hub.metrics.instruments import Instruments
 from hub.metrics.reading import ChannelReading, Counts, Gauges, Reading
 from hub.store.stats import StoreStats

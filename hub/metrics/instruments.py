@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hub.meter import Histogram, Meter
-from hub.reconnects import Reconnects
+from hub.decisions.meter import Histogram, Meter
+from hub.decisions.reconnects import Reconnects
 from hub.store.contract import Committed
 
 _OF_NODES = ("node.online", "node.draining", "node.unreachable", "node.gone")

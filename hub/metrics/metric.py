@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from hub.meter import BOUNDS_S, Histogram
+from hub.decisions.meter import BOUNDS_S, Histogram
 from hub.metrics.reading import Reading
 
 Labels: TypeAlias = tuple[str, ...]

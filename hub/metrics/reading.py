@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from hub.decisions.meter import Histogram
+from hub.decisions.sessions import Fleet
 from hub.disk import DiskSpace
-from hub.meter import Histogram
-from hub.sessions import Fleet
 from hub.store.commit_meter import CommitMeter
 from hub.store.stats import StoreStats
 
@@ -26,8 +26,8 @@ class Gauges(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """What only grows. ``core`` and ``gateway``: by name, as `hub.core` and `hub.gateway` count. ``events``: committed
-    ones by kind, and ``submitted``. ``requests``: by method, route and status.
+    """What only grows. ``core`` and ``gateway``: by name, as `hub.decisions.core` and `hub.gateway` count.
+    ``events``: committed ones by kind, and ``submitted``. ``requests``: by method, route and status.
     """
 
     core: Mapping[str, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias
 
-from hub.meter import OTHER, Histogram, merged
+from hub.decisions.meter import OTHER, Histogram, merged
 from hub.metrics.metric import Distribution, Labels, distribution
 from hub.metrics.reading import Reading
 

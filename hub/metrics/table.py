@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.departures import DEPARTURES
-from hub.lifecycle import TaskState
+from hub.decisions.departures import DEPARTURES
+from hub.decisions.lifecycle import TaskState
 from hub.metrics.metric import QUICK_BOUNDS_S, Metric, added_up, distribution
 from hub.metrics.samples import (
     alerts_by_severity,

@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from hub.lifecycle import TaskState
-from hub.retry import RetryPolicy
+from hub.decisions.lifecycle import TaskState
+from hub.decisions.retry import RetryPolicy
 from hub.store.assignments import Assignment, Offer
 from protocol.frames import AttemptKey, Outcome, TaskError
 
@@ -107,8 +107,8 @@ class Silence(Struct, frozen=True):
 
 
 class Release(Struct, frozen=True, kw_only=True):
-    """Free attempts whose lease, with the margin of `hub.leases.margin_s`, is shorter than the silence of their
-    instance.
+    """Free attempts whose lease, with the margin of `hub.decisions.leases.margin_s`, is shorter than the silence of
+    their instance.
     """
 
     silences: Sequence[Silence]

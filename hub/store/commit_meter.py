@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-from hub.meter import Histogram
+from hub.decisions.meter import Histogram
 
 # Rows of one commit, from one that comes alone to the most that one takes (`hub.store.writer.ROWS_MAX` and more).
 ROWS_BOUNDS: Final = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)

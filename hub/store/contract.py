@@ -10,7 +10,7 @@ Rules for every backend, each held by the conformance suite in `tests/hub/store/
 - Every write is conditional on what it names (task, attempt, node, instance). That nothing changed means somebody else
   decided first: an answer, not an error. No backend assumes that it is the only writer.
 - A backend holds SQL and no policy: it reads the rows that an operation touches, asks the pure decisions
-  (`hub.settlement`, `hub.reconciliation`, `hub.scheduling`) and writes what these say.
+  (`hub.decisions.settlement`, `hub.decisions.reconciliation`, `hub.decisions.scheduling`) and writes what these say.
 - Each change makes an event, numbered in commit order without gaps that a reader could overtake.
 
 Values are frozen. ``*_at`` are seconds since 1970. Two clocks are named in each `Now`: see there. `luck`, where an
@@ -24,7 +24,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from hub.samples import Sample
+from hub.decisions.samples import Sample
 from hub.store.alerts import AlertMemory, AwayNode, ForgetMessages, NoteAlerts, PutSilence, QueueHead
 from hub.store.assignments import Claim
 from hub.store.attempts import Record, Release

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from protocol.frames import TaskError
 
 _STATES_OF_KINDS = {f"task.{state.value}": state.value for state in TaskState}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from hub.samples import Sample
+from hub.decisions.samples import Sample
 from protocol.frames import TaskError
 
 # --- operations ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from hub.filter_terms import Term
+from hub.decisions.filter_terms import Term
 
 
 class NodeView(Struct, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from hub.filter_terms import Term
-from hub.lifecycle import TaskState
+from hub.decisions.filter_terms import Term
+from hub.decisions.lifecycle import TaskState
 from hub.store.tasks import TaskOptions
 from protocol.frames import TaskError
 
@@ -44,7 +44,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
 
 class TaskFilter(Struct, frozen=True, kw_only=True):
     """Which tasks to list; what is empty or None does not restrict. ``since``: submitted at or after. ``terms`` must
-    all hold (`hub/filters.py`); the times in them are counted back from ``at``, on the wall clock.
+    all hold (`hub/decisions/filters.py`); the times in them are counted back from ``at``, on the wall clock.
     """
 
     ids: Sequence[str] = ()

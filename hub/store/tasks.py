@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from hub.retry import RetryPolicy
+from hub.decisions.retry import RetryPolicy
 from protocol.frames import Identifier, LabelText
 from protocol.limits import LABELS_MAX
 

@@ -17,7 +17,7 @@ from time import monotonic, sleep
 from typing import Final, TypeAlias, TypeVarTuple
 
 from hub import failpoints
-from hub.effects import Ticket
+from hub.decisions.effects import Ticket
 from hub.store.attempts import Record
 from hub.store.commit_meter import CommitMeter
 from hub.store.contract import Committed, Operation, Store

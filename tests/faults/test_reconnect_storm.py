@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from hub.admission import SAVED_S_MAX
+from hub.decisions.admission import SAVED_S_MAX
 from moorline import Client
 from moorline.handles import TaskHandle
 from node.clock import steady_s

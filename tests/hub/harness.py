@@ -6,10 +6,10 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hub import effects as does
-from hub.core import HubCore
-from hub.core_state import CoreSettings
-from hub.effects import Effect
+from hub.decisions import effects as does
+from hub.decisions.core import HubCore
+from hub.decisions.core_state import CoreSettings
+from hub.decisions.effects import Effect
 from hub.store.contract import Operation
 from hub.store.nodes import HubStarted, Inherited
 from hub.store.now import Now

@@ -15,8 +15,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from hub import gateway
-from hub.admission import Admission
 from hub.clock import Clock
+from hub.decisions.admission import Admission
 from hub.gateway import FRAMES_WAITING_MAX, Gateway
 from protocol import frames
 from protocol.close_codes import CloseCode

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from hub.meter import Meter
+from hub.decisions.meter import Meter
+from hub.decisions.samples import Sample
 from hub.sampler import SampleTimer, pause_s
-from hub.samples import Sample
 from hub.store.errors import StoreUnavailableError
 from hub.store.stats import StoreStats
 

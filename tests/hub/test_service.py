@@ -12,9 +12,9 @@ import pytest
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
+from hub.decisions.lifecycle import TaskState
+from hub.decisions.samples import STEP_S
 from hub.errors import SettingsError
-from hub.lifecycle import TaskState
-from hub.samples import STEP_S
 from hub.service import HubService
 from hub.settings import HubSettings, is_loopback
 from hub.store.contract import Committed, Operation, Store

@@ -14,16 +14,16 @@ from unittest import mock
 from msgspec import Raw
 from msgspec.structs import replace
 
-from hub import effects as does
-from hub import leases, reconciliation, settlement
-from hub.connections import Connections
-from hub.core import HubCore
-from hub.effects import Effect
-from hub.lifecycle import TaskState
-from hub.reconciliation import Reconciliation
-from hub.results import Results
-from hub.sessions import Session
-from hub.silences import Silences
+from hub.decisions import effects as does
+from hub.decisions import leases, reconciliation, settlement
+from hub.decisions.connections import Connections
+from hub.decisions.core import HubCore
+from hub.decisions.effects import Effect
+from hub.decisions.lifecycle import TaskState
+from hub.decisions.reconciliation import Reconciliation
+from hub.decisions.results import Results
+from hub.decisions.sessions import Session
+from hub.decisions.silences import Silences
 from hub.store.assignments import Assignment
 from hub.store.attempts import AttemptResult, Change, Release, Silence, TaskRow
 from hub.store.contract import Operation

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from hub.core import HubCore
-from hub.effects import Effect
-from hub.retry import RetryPolicy
+from hub.decisions.core import HubCore
+from hub.decisions.effects import Effect
+from hub.decisions.retry import RetryPolicy
 from hub.store.now import Now
 from hub.store.submissions import Broadcasted, Submitted
 from hub.store.tasks import NewTask, TaskOptions

@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hub import effects as does
-from hub.admission import Admission
-from hub.core import HubCore
-from hub.core_state import CoreSettings
+from hub.decisions import effects as does
+from hub.decisions.admission import Admission
+from hub.decisions.core import HubCore
+from hub.decisions.core_state import CoreSettings
+from hub.decisions.timetable import STOOD_STILL_S
 from hub.store.assignments import Assignment, Claimed
 from hub.store.attempts import Record, Recorded, Release, Released
 from hub.store.contract import Committed, Operation
@@ -25,7 +26,6 @@ from hub.store.now import Now
 from hub.store.sqlite.store import SqliteStore
 from hub.store.submissions import Submitted
 from hub.store.writer import OPERATIONS_MAX, RETRY_MAX_S, RETRY_MIN_S
-from hub.timetable import STOOD_STILL_S
 from protocol.codec import encode_messages, node_frames_decoder
 from protocol.errors import ProtocolError
 from protocol.frames import Ack, Frame, Registered, Resumed, Task

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from hub.core_state import CoreSettings
+from hub.decisions.core_state import CoreSettings
 from hub.store.sqlite.store import SqliteStore
 from node.core import NodeCore
 from tests.simulation.agenda import Agenda, Trace

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hub.retry import RetryPolicy
+from hub.decisions.retry import RetryPolicy
 from hub.store.tasks import TaskOptions
 from protocol.frames import Outcome
 from tests.simulation.world import LEASE_S, Wire, World

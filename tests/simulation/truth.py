@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from hub.lifecycle import FINAL
+from hub.decisions.lifecycle import FINAL
 from hub.store.events import Event
 from hub.store.tasks import TaskOptions
 from protocol.frames import AttemptKey, Outcome

@@ -14,10 +14,10 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from pathlib import Path
 
-from hub import effects as hub_does
-from hub.core import HubCore
-from hub.core_state import CoreSettings
-from hub.lifecycle import FINAL
+from hub.decisions import effects as hub_does
+from hub.decisions.core import HubCore
+from hub.decisions.core_state import CoreSettings
+from hub.decisions.lifecycle import FINAL
 from hub.store.attempts import Released
 from hub.store.contract import Operation
 from hub.store.nodes import HubStarted, Inherited

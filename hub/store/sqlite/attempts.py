@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.attempts import AttemptResult, Change
 from hub.store.history import AttemptView
 from hub.store.sqlite import bulk

@@ -14,9 +14,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from hub.lifecycle import TaskState
-from hub.scheduling import can_serve
-from hub.settlement import expire
+from hub.decisions.lifecycle import TaskState
+from hub.decisions.scheduling import can_serve
+from hub.decisions.settlement import expire
 from hub.store.assignments import Assignment, Offer
 from hub.store.sqlite import bulk, keys, rows, settling
 from hub.store.sqlite.classes import queued_unaimed

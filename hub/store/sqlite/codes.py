@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.lifecycle import FINAL, TaskState
+from hub.decisions.lifecycle import FINAL, TaskState
 
 SCHEDULED: Final = 0
 QUEUED: Final = 1

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from string import ascii_lowercase, ascii_uppercase
 from typing import Final, NamedTuple
 
-from hub.filter_terms import Term
+from hub.decisions.filter_terms import Term
 from hub.store.sqlite import bulk
 
 

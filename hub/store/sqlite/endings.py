@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from hub.lifecycle import is_final
+from hub.decisions.lifecycle import is_final
 from hub.store.attempts import AttemptResult, Change
 from hub.store.sqlite import attempts, bulk
 from hub.store.sqlite.codes import STATES

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub.error_groups import Fingerprint, fingerprint, folded
+from hub.decisions.error_groups import Fingerprint, fingerprint, folded
 from hub.store.history import ErrorGroup
 from hub.store.sqlite import bulk
 from protocol.frames import TaskError

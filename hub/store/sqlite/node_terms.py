@@ -9,7 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from hub.filter_terms import Term
+from hub.decisions.filter_terms import Term
 from hub.store.node_views import NodeSort
 from hub.store.sqlite.conditions import Condition, negated, of_number, of_texts
 

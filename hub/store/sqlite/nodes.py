@@ -7,9 +7,9 @@ from collections.abc import Collection
 import msgspec
 from msgspec import Struct
 
-from hub.reconciliation import reconcile
-from hub.samples import STEP_S
-from hub.settlement import return_unstarted
+from hub.decisions.reconciliation import reconcile
+from hub.decisions.samples import STEP_S
+from hub.decisions.settlement import return_unstarted
 from hub.store.assignments import Assignment
 from hub.store.node_views import NodeView
 from hub.store.nodes import HUB_STOPPED, HubStarted, Inherited, NodeLeft, NodeSeen, Reconciled, RegisterNode

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from hub.samples import ROLLED_STEP_S, STEP_S, Sample, rolled
+from hub.decisions.samples import ROLLED_STEP_S, STEP_S, Sample, rolled
 from hub.store.history import NoteSample
 from hub.store.sqlite import bulk
 from hub.store.sqlite.transaction import Transaction

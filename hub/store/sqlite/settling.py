@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from hub import settlement
-from hub.leases import remaining_s
-from hub.lifecycle import TaskState, is_final
+from hub.decisions import settlement
+from hub.decisions.leases import remaining_s
+from hub.decisions.lifecycle import TaskState, is_final
 from hub.store.attempts import AttemptResult, Change, Record, Release, Released, TaskRow, Verdict
 from hub.store.sqlite import bulk, keys, rows
 from hub.store.sqlite.codes import CODES, QUEUED, STATES, SUCCEEDED

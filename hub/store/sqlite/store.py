@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, TypeVar
 
-from hub.samples import Sample
+from hub.decisions.samples import Sample
 from hub.store.alerts import AlertMemory, AwayNode, ForgetMessages, NoteAlerts, PutSilence, QueueHead
 from hub.store.assignments import Claim, Claimed
 from hub.store.attempts import Record, Recorded, Release

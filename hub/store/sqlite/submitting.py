@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from hub.lifecycle import TaskState
-from hub.scheduling import can_serve
+from hub.decisions.lifecycle import TaskState
+from hub.decisions.scheduling import can_serve
 from hub.store.assignments import Assignment, NodeProfile
 from hub.store.nodes import HUB_STOPPED
 from hub.store.sqlite import bulk, claiming, keys, rows

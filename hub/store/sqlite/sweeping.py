@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.sqlite import audit, bulk, claiming, errors, keys, nodes, rows, spans
 from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED
 from hub.store.sqlite.submitting import STEADY, WALL

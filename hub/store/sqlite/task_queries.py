@@ -15,8 +15,8 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from hub.filter_terms import Term, exactly, states_of
-from hub.lifecycle import TaskState
+from hub.decisions.filter_terms import Term, exactly, states_of
+from hub.decisions.lifecycle import TaskState
 from hub.store.sqlite import bulk, codes
 from hub.store.sqlite.conditions import Condition, all_of
 from hub.store.sqlite.connection import snapshot

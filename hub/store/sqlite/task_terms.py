@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from hub.filter_terms import Term
+from hub.decisions.filter_terms import Term
 from hub.store.sqlite.conditions import Condition, of_number, of_texts
 
 ORIGIN: Final = "IFNULL(options ->> '$.origin', '')"

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.attempts import CountsAs
 from hub.store.events import Event
 from hub.store.now import Now

@@ -15,15 +15,15 @@ from hub.alerts.facts import Disk, NameCounts, PresentNode
 from hub.alerts.messages import HubName
 from hub.alerts.reading import AlertSettings
 from hub.alerts.watch import AlertWatch
+from hub.decisions.meter import Histogram
+from hub.decisions.sessions import Fleet, LiveNode
 from hub.disk import DiskSpace
 from hub.errors import HubDegradedError, HubStoppingError
 from hub.events import EventFeed
 from hub.http.application import make_application
 from hub.http.backend import AlertCounts, Health
 from hub.http.server import HttpServer
-from hub.meter import Histogram
 from hub.metrics.reading import Counts, Gauges, Reading
-from hub.sessions import Fleet, LiveNode
 from hub.settings import HubSettings
 from hub.store.assignments import Claim, NodeProfile, Offer
 from hub.store.attempts import AttemptResult, Record

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from hub.filter_terms import TASK_FIELDS
-from hub.filters import parse
+from hub.decisions.filter_terms import TASK_FIELDS
+from hub.decisions.filters import parse
 from hub.http.bulk import CHUNK, UNDER_WAY_MAX, WITHIN_S, BulkAnswer, BulkRequest, Walk
 from hub.store.attempts import AttemptResult, Record
 from hub.store.contract import Store

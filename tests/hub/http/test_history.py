@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from hub.meter import BOUNDS_S
+from hub.decisions.meter import BOUNDS_S
 from hub.store.history import NoteSample
 from hub.store.nodes import NodeLeft
 from tests.hub.http.hub_under_test import HubUnderTest
-from tests.hub.test_samples import sample
+from tests.hub.decisions.test_samples import sample
 
 
 def note(hub: HubUnderTest, at: float, **more: Any) -> None:

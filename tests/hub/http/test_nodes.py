@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.sessions import LiveNode
+from hub.decisions.sessions import LiveNode
 from hub.store.nodes import NodeLeft
 from tests.hub.http.hub_under_test import HubUnderTest
 

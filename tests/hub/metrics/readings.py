@@ -6,11 +6,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub.decisions.meter import Histogram
+from hub.decisions.sessions import Fleet
 from hub.disk import DiskSpace
-from hub.meter import Histogram
 from hub.metrics.exposition import text_of
 from hub.metrics.reading import Counts, Gauges, Reading
-from hub.sessions import Fleet
 from hub.store.commit_meter import CommitMeter
 from hub.store.stats import StoreStats
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hub.meter import Meter
+from hub.decisions.meter import Meter
 from hub.metrics.instruments import Instruments
 from hub.store.contract import Committed
 from hub.store.events import Event

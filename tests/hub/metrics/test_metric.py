@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hub.meter import BOUNDS_S
+from hub.decisions.meter import BOUNDS_S
 from hub.metrics.metric import QUICK_BOUNDS_S, SHOWN_BOUNDS_S, added_up, distribution
 from tests.hub.metrics.readings import histogram
 

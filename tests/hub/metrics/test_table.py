@@ -3,9 +3,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from hub.departures import DEPARTURES
-from hub.lifecycle import TaskState
-from hub.meter import OTHER, Meter
+from hub.decisions.departures import DEPARTURES
+from hub.decisions.lifecycle import TaskState
+from hub.decisions.meter import OTHER, Meter
 from hub.metrics.reading import ChannelReading, Counts
 from hub.metrics.samples import NAMES_MAX
 from hub.metrics.table import METRICS

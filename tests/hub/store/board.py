@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.assignments import Assignment, Claim, Claimed, NodeProfile, Offer
 from hub.store.attempts import AttemptResult, Record, Recorded, Release, Released, Silence, Verdict
 from hub.store.contract import Committed, Operation, Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.retry import RetryPolicy
+from hub.decisions.retry import RetryPolicy
 from hub.store.attempts import Silence
 from hub.store.history import AttemptView
 from hub.store.nodes import NodeLeft

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.retry import RetryPolicy
+from hub.decisions.retry import RetryPolicy
 from hub.store.attempts import Silence
 from hub.store.history import ErrorGroup
 from hub.store.sqlite import errors

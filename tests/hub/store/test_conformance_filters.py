@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hub.error_groups import fingerprint
-from hub.filter_terms import TASK_FIELDS, Term
-from hub.filters import parse
-from hub.lifecycle import TaskState
+from hub.decisions.error_groups import fingerprint
+from hub.decisions.filter_terms import TASK_FIELDS, Term
+from hub.decisions.filters import parse
+from hub.decisions.lifecycle import TaskState
 from hub.store.submissions import Broadcast
 from hub.store.task_views import TaskFilter, TaskView
 from protocol.frames import AttemptKey, TaskError

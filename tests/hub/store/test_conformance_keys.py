@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.assignments import Claim
 from hub.store.attempts import Silence
 from hub.store.submissions import Submit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.retry import RetryPolicy
+from hub.decisions.retry import RetryPolicy
 from tests.hub.store.board import Board, offer, result
 
 

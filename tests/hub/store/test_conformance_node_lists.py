@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 import pytest
 
-from hub.filter_terms import NODE_FIELDS
-from hub.filters import parse
+from hub.decisions.filter_terms import NODE_FIELDS
+from hub.decisions.filters import parse
 from hub.store.node_views import NodeCell, NodeQuery, NodeSort
 from hub.store.nodes import NodeLeft, NodeRegistration, RegisterNode
 from hub.store.wishes import NodeWish

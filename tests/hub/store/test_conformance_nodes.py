@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.node_views import NodeView
 from hub.store.nodes import HubStarted, Inherited, NodeLeft, NodeSeen
 from hub.store.wishes import NodeWish

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.contract import Store
 from hub.store.task_views import TaskFilter
 from hub.store.tokens import PutToken, TokenRow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.assignments import Claim
 from hub.store.nodes import HubStarted, NodeLeft
 from hub.store.submissions import Broadcast, Broadcasted, Submit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.attempts import LOSSES_MAX, Record, Release, Silence
 from hub.store.contract import Operation
 from hub.store.logs import AppendLogs

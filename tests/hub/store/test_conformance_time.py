@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from tests.hub.store.board import START_S, Board
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from hub.lifecycle import FINAL, TaskState
+from hub.decisions.lifecycle import FINAL, TaskState
 from hub.store.assignments import Offer
 from hub.store.attempts import Silence
 from hub.store.sqlite import SqliteStore

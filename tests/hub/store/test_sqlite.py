@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.lifecycle import TaskState
+from hub.decisions.lifecycle import TaskState
 from hub.store.assignments import Claim
 from hub.store.errors import StoreRefusedError, StoreUnavailableError
 from hub.store.history import Deed, NodeSpan, NoteDeed, NoteSample
@@ -26,7 +26,7 @@ from hub.store.submissions import Submit
 from hub.store.task_views import TaskFilter
 from hub.store.tokens import PutToken, TokenRow
 from tests.hub.store.board import START_S, Board, offer
-from tests.hub.test_samples import sample
+from tests.hub.decisions.test_samples import sample
 
 # What is kept of the past, by table.
 PAST = ("samples", "node_spans", "error_groups", "past_attempts", "audit")
@@ -329,7 +329,7 @@ from hub.store.attempts import Record
 from hub.store.submissions import Submit
 from hub.store.sqlite import SqliteStore
 from tests.hub.store.board import START_S, Board, offer
-from tests.hub.test_samples import sample, result
+from tests.hub.decisions.test_samples import sample, result
 
 board = Board(SqliteStore.open(Path(sys.argv[1]), durability="full"))
 known = []

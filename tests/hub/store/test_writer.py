@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.effects import Ticket
+from hub.decisions.effects import Ticket
 from hub.store import writer as writing
 from hub.store.attempts import Record
 from hub.store.contract import Committed, Operation

@@ -6,7 +6,7 @@ CREATE TABLE samples (
     step_s INTEGER NOT NULL,
     at REAL NOT NULL,                   -- the end of the step
     kept_from REAL NOT NULL,
-    body TEXT NOT NULL,                 -- JSON array (hub/samples.py)
+    body TEXT NOT NULL,                 -- JSON array (hub/decisions/samples.py)
     PRIMARY KEY (step_s, at)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX samples_kept ON samples (step_s, kept_from);
@@ -32,7 +32,7 @@ SELECT
     IFNULL(CASE WHEN state IN ('unreachable', 'gone') THEN last_disconnect_at ELSE connected_at END, last_seen_at)
 FROM nodes;
 
--- Errors with the same name, kind, type and place (hub/error_groups.py).
+-- Errors with the same name, kind, type and place (hub/decisions/error_groups.py).
 CREATE TABLE error_groups (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
