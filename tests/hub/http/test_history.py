@@ -9,8 +9,8 @@ import pytest
 from hub.decisions.meter import BOUNDS_S
 from hub.store.history import NoteSample
 from hub.store.nodes import NodeLeft
-from tests.hub.http.hub_under_test import HubUnderTest
 from tests.hub.decisions.test_samples import sample
+from tests.hub.http.hub_under_test import HubUnderTest
 
 
 def note(hub: HubUnderTest, at: float, **more: Any) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from hub.decisions.samples import Sample
 from hub.store.contract import Store
 from hub.store.history import NoteSample
-from tests.hub.store.board import START_S, Board
 from tests.hub.decisions.test_samples import sample
+from tests.hub.store.board import START_S, Board
 
 # The first longer step that ends after the board's clocks begin.
 FIRST_S = START_S - START_S % 300 + 300

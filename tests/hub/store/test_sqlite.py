@@ -25,8 +25,8 @@ from hub.store.sqlite.migrator import Migration, migrate, migrations
 from hub.store.submissions import Submit
 from hub.store.task_views import TaskFilter
 from hub.store.tokens import PutToken, TokenRow
-from tests.hub.store.board import START_S, Board, offer
 from tests.hub.decisions.test_samples import sample
+from tests.hub.store.board import START_S, Board, offer
 
 # What is kept of the past, by table.
 PAST = ("samples", "node_spans", "error_groups", "past_attempts", "audit")
