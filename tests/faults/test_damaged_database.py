@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hub.store.sqlite.connection import PAGE_BYTES
 from moorline import Client
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet, fleet_in, until
-
-PAGE_BYTES = 4096
 
 
 def overwrite(path: Path, offset: int, size_bytes: int, luck: random.Random) -> None:

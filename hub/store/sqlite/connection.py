@@ -21,9 +21,15 @@ BUSY_TIMEOUT_MS: Final = 5_000
 WRITER_CACHE_KIB: Final = 48 * 1024
 READER_CACHE_KIB: Final = 16 * 1024
 
-# The log is copied into the database when it has grown by this many pages of 4 KiB. With batches of 100 random ids
-# 1,000 pages took 5.8 s and at most 19 ms a commit, 4,000 pages 4.7 s and 22 ms, 16,000 pages 3.7 s and 34 ms.
-CHECKPOINT_PAGES: Final = 4_000
+# Of a new database; one that is there keeps its own. Each page is written with two system calls and a checksum, so a
+# payload of 64 KiB wants large ones, and the small rows of a task alone want small ones, for a commit writes some eight
+# pages whole. Against 4 KiB: the hub spends 11 % less on a task of 64 KiB, and 0.03 ms more on a small one that comes
+# alone. 16 KiB: 22 % less, and 0.1 ms more.
+PAGE_BYTES: Final = 8 * 1024
+
+# The log is copied into the database when it has grown by this. With batches of 100 random ids and pages of 4 KiB,
+# 4 MiB took 5.8 s and at most 19 ms a commit, 16 MiB 4.7 s and 22 ms, 64 MiB 3.7 s and 34 ms.
+CHECKPOINT_BYTES: Final = 16 * 1024 * 1024
 
 # Each statement of this package is prepared once: some eighty, four sizes of those that carry many rows.
 STATEMENTS_MAX: Final = 512
@@ -58,10 +64,11 @@ def connect_writer(path: Path, durability: Durability) -> sqlite3.Connection:
         _execute_all(
             connection,
             f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+            f"PRAGMA page_size = {PAGE_BYTES}",
             "PRAGMA journal_mode = WAL",
             f"PRAGMA synchronous = {durability}",
             f"PRAGMA cache_size = -{WRITER_CACHE_KIB}",
-            f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}",
             "PRAGMA temp_store = MEMORY",
         )
     except sqlite3.Error as error:

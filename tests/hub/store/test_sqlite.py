@@ -20,7 +20,7 @@ from hub.store.nodes import HubStarted
 from hub.store.now import Now
 from hub.store.sqlite import SqliteStore, migrator, settling, sweeping, watermark
 from hub.store.sqlite.classes import Classes
-from hub.store.sqlite.connection import connect_reader, snapshot, unavailable
+from hub.store.sqlite.connection import PAGE_BYTES, connect_reader, snapshot, unavailable
 from hub.store.sqlite.migrator import Migration, migrate, migrations
 from hub.store.submissions import Submit
 from hub.store.task_views import TaskFilter
@@ -112,6 +112,27 @@ def test_a_newer_schema_is_refused(path: Path) -> None:
     assert "newer version of Moorline (9999_future.sql); upgrade" in _refusal(path)
 
 
+def test_a_database_with_other_pages_keeps_them_and_is_served(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA page_size = 4096")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA user_version = 0")
+    connection.execute("VACUUM")
+    connection.close()
+    _filled(path)
+    store = SqliteStore.open(path, durability="full")
+    assert store._writer.execute("PRAGMA page_size").fetchone() == (4096,)
+    assert store.stats().tasks["queued"] == 2000
+    store.close()
+
+
+def test_a_new_database_has_pages_that_suit_large_payloads(path: Path) -> None:
+    _filled(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA page_size").fetchone() == (PAGE_BYTES,)
+    connection.close()
+
+
 def test_a_migration_that_has_changed_since_is_refused(path: Path) -> None:
     _filled(path)
     connection = sqlite3.connect(path)
@@ -174,14 +195,14 @@ def test_damaged_pages_are_refused(path: Path) -> None:
     _filled(path)
     with path.open("r+b") as file:
         for page in range(4, 60):
-            file.seek(4096 * page)
+            file.seek(PAGE_BYTES * page)
             file.write(b"\xff" * 512)
     assert "is damaged" in _refusal(path)
 
 
 def test_a_file_that_was_cut_short_is_refused(path: Path) -> None:
     _filled(path)
-    os.truncate(path, path.stat().st_size // 2 // 4096 * 4096)
+    os.truncate(path, path.stat().st_size // 2 // PAGE_BYTES * PAGE_BYTES)
     assert "is damaged" in _refusal(path)
 
 
