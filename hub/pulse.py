@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from hub.events import EventFeed
+from hub.events.feed import EventFeed
 from hub.store.errors import StoreUnavailableError
 
 logger = logging.getLogger(__name__)

@@ -36,7 +36,8 @@ from hub.decisions.samples import Sample
 from hub.decisions.sessions import LiveNode
 from hub.disk import DiskWatch
 from hub.errors import HubDegradedError, HubStoppingError, SettingsError
-from hub.events import PULSE, EventFeed
+from hub.events.feed import EventFeed
+from hub.events.filter import PULSE
 from hub.gateway import Gateway, NodeGrant
 from hub.http.application import make_application
 from hub.http.backend import AlertCounts, Health

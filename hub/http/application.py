@@ -13,7 +13,7 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from hub.errors import HubDegradedError, HubStoppingError
-from hub.events import TooManyStreamsError
+from hub.events.endings import TooManyStreamsError
 from hub.http.answers import error_answer, send_answer
 from hub.http.api import Api
 from hub.http.backend import HubBackend

@@ -11,7 +11,7 @@ from hub.alerts.watch import AlertWatch
 from hub.decisions.meter import Rates
 from hub.decisions.sessions import LiveNode
 from hub.disk import DiskSpace
-from hub.events import EventFeed
+from hub.events.feed import EventFeed
 from hub.metrics.reading import Reading
 from hub.store.contract import Store
 from hub.store.history import Deed

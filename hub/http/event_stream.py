@@ -16,7 +16,10 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from hub.events import STOPPING, EventFilter, StreamEnd, Subscription, sse_message
+from hub.events.endings import STOPPING, StreamEnd
+from hub.events.filter import EventFilter
+from hub.events.objects import sse_message
+from hub.events.subscription import Subscription
 from hub.http.answers import COMMON_HEADERS
 from hub.http.api import Api
 from hub.http.queries import EVENT_ID_MAX, event_query

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from hub.decisions.meter import Histogram
 from hub.decisions.samples import Sample
-from hub.events import ErrorObject, error_object
+from hub.events.objects import ErrorObject, error_object
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan
 
 

@@ -14,7 +14,8 @@ import orjson
 from aiohttp import web
 from msgspec import Struct
 
-from hub.events import EventObject, StreamEnd
+from hub.events.endings import StreamEnd
+from hub.events.objects import EventObject
 from hub.http.answers import bytes_answer
 from hub.http.api import Api
 from hub.http.bodies import JSON, NDJSON

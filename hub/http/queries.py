@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from hub.decisions.filter_terms import NODE_FIELDS, TASK_FIELDS
 from hub.decisions.lifecycle import TaskState
-from hub.events import EventFilter
+from hub.events.filter import EventFilter
 from hub.http.decoding import AT_MAX
 from hub.http.parameters import (
     IDENTIFIER,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from hub.decisions.lifecycle import TaskState
-from hub.events import ErrorObject, error_object
+from hub.events.objects import ErrorObject, error_object
 from hub.store.logs import StoredLogs
 from hub.store.submissions import Accepted
 from hub.store.task_views import TaskView

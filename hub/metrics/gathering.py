@@ -8,7 +8,7 @@ from hub.alerts.watch import AlertWatch
 from hub.decisions.core import HubCore
 from hub.decisions.meter import Meter
 from hub.disk import DiskSpace
-from hub.events import EventFeed
+from hub.events.feed import EventFeed
 from hub.gateway import Gateway
 from hub.http.backend import Health
 from hub.http.readiness import reasons_not_ready

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from hub.events import EventFeed, EventFilter
+from hub.events.feed import EventFeed
+from hub.events.filter import EventFilter
 from hub.pulse import Pulse
 from hub.store.errors import StoreUnavailableError
 

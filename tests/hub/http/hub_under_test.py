@@ -19,7 +19,8 @@ from hub.decisions.meter import Histogram
 from hub.decisions.sessions import Fleet, LiveNode
 from hub.disk import DiskSpace
 from hub.errors import HubDegradedError, HubStoppingError
-from hub.events import EventFeed
+from hub.events.bounds import Bounds
+from hub.events.feed import EventFeed
 from hub.http.application import make_application
 from hub.http.backend import AlertCounts, Health
 from hub.http.server import HttpServer
@@ -50,9 +51,9 @@ JSON = {"Content-Type": "application/json"}
 class StoreBackend:
     """What the service does for the API, in one thread and without sessions. Each call is its own commit."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bounds: Bounds = Bounds()) -> None:  # noqa: B008 - it is frozen
         self.store = SqliteStore.open(path, durability="normal")
-        self.events = EventFeed()
+        self.events = EventFeed(bounds)
         self.degraded: str | None = None
         self.stopping = False
         self.listening = True
@@ -196,8 +197,15 @@ class StoreBackend:
 class HubUnderTest:
     """The API on a port that the system picked, and a client for it."""
 
-    def __init__(self, path: Path, *, login_key: bytes | None = None, **settings: Any) -> None:
-        self.backend = StoreBackend(path)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        login_key: bytes | None = None,
+        bounds: Bounds = Bounds(),  # noqa: B008 - it is frozen
+        **settings: Any,
+    ) -> None:
+        self.backend = StoreBackend(path, bounds)
         self.tokens = TokenBook()
         self.settings = HubSettings(http_port=0, **settings)
         self.application = make_application(self.backend, self.settings, self.tokens, login_key=login_key)

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from hub import events
+from hub.events.bounds import Bounds
+from hub.events.filter import EventFilter
 from hub.http import event_stream
 from hub.http.event_stream import read_page
 from hub.store.errors import StoreUnavailableError
@@ -135,7 +136,7 @@ async def test_a_page_ends_early_where_values_are_large(hub: HubUnderTest, monke
     await submit_many(hub, 10)
     ids = hub.claim()
     hub.succeed(*ids, value=b'"%b"' % (b"x" * 900))
-    page = read_page(hub.backend.store, 0, events.EventFilter(kinds=("task.succeeded",)))
+    page = read_page(hub.backend.store, 0, EventFilter(kinds=("task.succeeded",)))
     assert page.piece.count(b"\n\n") == 2
     async with stream(hub, "?last_event_id=0&kind=task.succeeded") as reader:
         await reader.message()
@@ -179,11 +180,11 @@ async def test_an_empty_hub_can_be_followed(hub: HubUnderTest) -> None:
         assert await reader.ids(1) == [1]
 
 
-async def test_a_stream_that_falls_behind_reads_on_from_the_store(
-    hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(events, "WAITING_BYTES_MAX", 2000)
-    async with stream(hub, "?origin=me") as reader:
+async def test_a_stream_that_falls_behind_reads_on_from_the_store(tmp_path: Path) -> None:
+    async with (
+        HubUnderTest(tmp_path / "tight.db", bounds=Bounds(waiting_bytes_max=2000)) as hub,
+        stream(hub, "?origin=me") as reader,
+    ):
         await reader.message()
         for _ in range(20):
             await submit_many(hub, 30, origin="me")
@@ -213,7 +214,7 @@ async def test_a_reader_that_never_reads_is_cut_off_and_others_notice_nothing(
                 hub.claim()
                 hub.succeed(f"t{number}", value=value)
                 assert (await reader.message())["data"]["task_id"] == f"t{number}"
-                assert hub.backend.events._waiting_bytes < 10_000_000
+                assert hub.backend.events.waiting_bytes < 10_000_000
             while hub.backend.events.subscriptions > 1:
                 await hub.get("/livez")
             await hub.submit(id="last")
@@ -288,9 +289,11 @@ async def test_a_store_that_cannot_be_read_ends_the_stream_or_refuses_it(
     assert (status, body["error"]["code"]) == (503, "degraded")
 
 
-async def test_streams_past_the_limit_are_refused(hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "SUBSCRIPTIONS_MAX", 1)
-    async with stream(hub) as reader:
+async def test_streams_past_the_limit_are_refused(tmp_path: Path) -> None:
+    async with (
+        HubUnderTest(tmp_path / "tight.db", bounds=Bounds(subscriptions_max=1)) as hub,
+        stream(hub) as reader,
+    ):
         await reader.message()
         status, body = await hub.get("/v1/events")
         assert (status, body["error"]["code"]) == (429, "too_many_connections")

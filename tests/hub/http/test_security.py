@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub import events
+from hub.events.endings import REVOKED
 from hub.http.openapi import ALL_ROUTES
 from hub.http.route import Route
 from hub.http.security import is_same_site, names_this_machine
@@ -131,14 +131,14 @@ async def test_a_revoked_token_ends_its_stream(hub: HubUnderTest) -> None:
         end = await answer.content.readuntil(b"\n\n")
         assert b'"code":"unauthorized"' in end
         assert await answer.content.read() == b""
-    assert events.REVOKED.code == "unauthorized"
+    assert REVOKED.code == "unauthorized"
 
 
 async def test_a_token_that_is_revoked_while_it_waits_is_told_nothing(hub: HubUnderTest) -> None:
     await hub.submit(id="t")
     give_tokens(hub)
     waiting = asyncio.create_task(hub.get("/v1/tasks/t?wait=60", headers=bearer("read")))
-    while not hub.backend.events._watch_count:
+    while not hub.backend.events.watches:
         await asyncio.sleep(0)
     rows = [TokenRow(token_id="x", name="", role="admin", digest=b"", created_at=0.0)]
     hub.tokens.replace(rows, time.time())

@@ -218,11 +218,11 @@ async def test_wait_holds_until_the_task_is_final(hub: HubUnderTest) -> None:
     await hub.submit(id="t")
     hub.claim()
     waiting = asyncio.create_task(hub.get("/v1/tasks/t?wait=60"))
-    await eventually(lambda: hub.backend.events._watch_count)
+    await eventually(lambda: hub.backend.events.watches)
     hub.succeed("t", value=b"7")
     _, task = await waiting
     assert (task["state"], task["value"]) == ("succeeded", 7)
-    assert hub.backend.events._watch_count == 0
+    assert hub.backend.events.watches == 0
 
 
 async def test_wait_answers_at_once_for_a_final_task_and_after_its_time_for_another(hub: HubUnderTest) -> None:
@@ -236,7 +236,7 @@ async def test_wait_answers_at_once_for_a_final_task_and_after_its_time_for_anot
 async def test_a_hub_that_stops_lets_go_whoever_waits(hub: HubUnderTest) -> None:
     await hub.submit(id="t")
     waiting = asyncio.create_task(hub.get("/v1/tasks/t?wait=60"))
-    await eventually(lambda: hub.backend.events._watch_count)
+    await eventually(lambda: hub.backend.events.watches)
     hub.backend.events.close()
     status, body = await waiting
     assert (status, body["error"]["code"]) == (503, "stopping")

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-from hub import events
-from hub.events import EventFeed, EventFilter, Subscription, TooManyStreamsError, sse_message
+from hub.events.bounds import Bounds
+from hub.events.endings import REVOKED, STOPPING, TooManyStreamsError
+from hub.events.feed import EventFeed
+from hub.events.filter import EventFilter
+from hub.events.objects import sse_message
+from hub.events.subscription import Subscription
 from hub.store.events import Event
 from protocol.frames import Log, LogLine, Progress, TaskError
 
@@ -123,19 +127,14 @@ async def test_the_index_finds_each_kind_of_subscriber_beside_the_others() -> No
     assert feed.subscriptions == 0
 
 
-async def test_an_event_is_encoded_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[int] = []
-
-    def counting(one: Event, value: bytes | None) -> bytes:
-        encoded.append(one.id)
-        return sse_message(one, value)
-
-    monkeypatch.setattr(events, "sse_message", counting)
+async def test_an_event_is_encoded_once_for_all() -> None:
     feed = EventFeed()
     subscriptions = [following(feed, origin="me") for _ in range(50)]
     feed.publish([event(1), event(2, origin="nobody")], {})
-    assert encoded == [1]
-    assert all(ids(subscription.take()) == [1] for subscription in subscriptions)
+    # One message that waits alone is given as it is: the very same bytes for all.
+    pieces = [subscription.take() for subscription in subscriptions]
+    assert len({id(piece) for piece in pieces}) == 1
+    assert ids(pieces[0]) == [1]
 
 
 # --- following ------------------------------------------------------------------------------------------------------
@@ -170,11 +169,8 @@ async def test_waiting_ends_with_the_next_event_or_with_its_time() -> None:
     assert ids(subscription.take()) == [1, 2]
 
 
-async def test_one_that_falls_behind_leaves_with_what_it_has_and_others_notice_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(events, "WAITING_BYTES_MAX", 1000)
-    feed = EventFeed()
+async def test_one_that_falls_behind_leaves_with_what_it_has_and_others_notice_nothing() -> None:
+    feed = EventFeed(Bounds(waiting_bytes_max=1000))
     slow, quick = following(feed), following(feed)
     for number in range(1, 21):
         feed.publish([event(number)], {})
@@ -189,22 +185,19 @@ async def test_one_that_falls_behind_leaves_with_what_it_has_and_others_notice_n
     assert ids(slow.take()) == [21]
 
 
-async def test_all_that_waits_is_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "WAITING_BYTES_TOTAL_MAX", 5000)
-    feed = EventFeed()
+async def test_all_that_waits_is_bounded_together() -> None:
+    feed = EventFeed(Bounds(waiting_bytes_total_max=5000))
     subscriptions = [following(feed) for _ in range(30)]
     feed.publish([event(number) for number in range(1, 11)], {})
-    assert feed._waiting_bytes <= 5000
+    assert feed.waiting_bytes <= 5000
     assert sum(subscription.is_following for subscription in subscriptions) < 30
     for subscription in subscriptions:
         subscription.close()
-    assert feed._waiting_bytes == 0
+    assert feed.waiting_bytes == 0
 
 
-async def test_streams_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "SUBSCRIPTIONS_MAX", 2)
-    monkeypatch.setattr(events, "WATCHES_MAX", 1)
-    feed = EventFeed()
+async def test_streams_are_bounded() -> None:
+    feed = EventFeed(Bounds(subscriptions_max=2, watches_max=1))
     first = feed.subscribe(EventFilter())
     feed.subscribe(EventFilter())
     with pytest.raises(TooManyStreamsError, match="2 event streams"):
@@ -262,10 +255,9 @@ async def test_progress_of_a_task_that_began_before_the_hub_is_found_by_its_id_a
     assert by_origin.take() == b""
 
 
-async def test_progress_is_dropped_for_one_without_room_who_goes_on_following(monkeypatch: pytest.MonkeyPatch) -> None:
-    feed = EventFeed()
+async def test_progress_is_dropped_for_one_without_room_who_goes_on_following() -> None:
+    feed = EventFeed(Bounds(waiting_bytes_max=10))
     subscription = following(feed)
-    monkeypatch.setattr(events, "WAITING_BYTES_MAX", 10)
     feed.tell("n1", Progress(task_id="t", attempt=1, done=1), 5.0)
     assert subscription.is_following
     assert subscription.take() == b""
@@ -293,7 +285,7 @@ async def test_a_watch_ends_with_the_outcome_and_with_nothing_before() -> None:
     assert await other.wait(60)
     watch.close()
     other.close()
-    assert feed._watches == {}
+    assert feed.watches == 0
 
 
 # --- ending ---------------------------------------------------------------------------------------------------------
@@ -309,7 +301,7 @@ async def test_streams_of_a_revoked_token_end() -> None:
     await asyncio.sleep(0)
     feed.end_streams({"a"})
     assert await waiting
-    assert revoked.end is events.REVOKED
+    assert revoked.end is REVOKED
     assert other.end is None
 
 
@@ -318,7 +310,7 @@ async def test_a_closed_feed_ends_all_that_are_open_and_all_that_come_later() ->
     subscription, watch = following(feed), feed.watch("t")
     feed.close()
     feed.close()
-    assert subscription.end is events.STOPPING
+    assert subscription.end is STOPPING
     assert not await watch.wait(60)
-    assert feed.subscribe(EventFilter()).end is events.STOPPING
+    assert feed.subscribe(EventFilter()).end is STOPPING
     assert not await feed.watch("t").wait(60)
