@@ -62,7 +62,7 @@ def raised(error: BaseException, ours: str) -> Conclusion:
         "failed",
         error=TaskError(
             kind="error",
-            message=clean(_text_of(error), MESSAGE_CHARACTERS_MAX),
+            message=_text_of(error),
             type=clean(type(error).__qualname__, LABEL_CHARACTERS_MAX),
             traceback=_traceback_of(error, ours),
         ),
@@ -76,10 +76,14 @@ def clean(text: str, characters_max: int) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
+# What follows asks an exception of the user's own, which may raise whatever it likes, `SystemExit` too. An attempt
+# whose end cannot be told would hold its slot for ever.
+
+
 def _text_of(error: BaseException) -> str:
     try:
-        return str(error)
-    except Exception as second:
+        return clean(str(error), MESSAGE_CHARACTERS_MAX)
+    except BaseException as second:
         return f"(its text cannot be had: {type(second).__name__})"
 
 
@@ -88,12 +92,12 @@ def _traceback_of(error: BaseException, ours: str) -> str:
         frames = _users_frames(error.__traceback__, ours)
         lines = traceback.format_exception(type(error), error, frames, limit=-TRACEBACK_FRAMES_MAX)
         text = "".join(lines)
-    except Exception as second:
+        if len(text) > TRACEBACK_CHARACTERS_MAX:
+            # The end says what happened.
+            text = "…" + text[1 - TRACEBACK_CHARACTERS_MAX :]
+        return clean(text, TRACEBACK_CHARACTERS_MAX)
+    except BaseException as second:
         return f"(the traceback cannot be had: {type(second).__name__})"
-    if len(text) > TRACEBACK_CHARACTERS_MAX:
-        # The end says what happened.
-        text = "…" + text[1 - TRACEBACK_CHARACTERS_MAX :]
-    return clean(text, TRACEBACK_CHARACTERS_MAX)
 
 
 def _users_frames(frames: TracebackType | None, ours: str) -> TracebackType | None:

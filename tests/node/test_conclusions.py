@@ -111,6 +111,21 @@ def test_an_exception_without_a_text_is_still_told() -> None:
     assert error.type == "MuteError"
 
 
+class RestlessError(Exception):
+    def __init__(self, leaves: type[BaseException]) -> None:
+        super().__init__(leaves)
+        self.leaves = leaves
+
+    def __str__(self) -> str:
+        raise self.leaves
+
+
+@pytest.mark.parametrize("leaves", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_an_exception_whose_text_ends_the_program_is_still_told(leaves: type[BaseException]) -> None:
+    error = check_fits_the_wire(raised(RestlessError(leaves), "").error)
+    assert leaves.__name__ in error.message
+
+
 def test_an_exception_that_breaks_the_formatter_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> list[str]:
         raise RuntimeError
