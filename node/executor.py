@@ -33,8 +33,9 @@ from moorline.context import Context
 from node.app_loader import AnyTask
 from node.clock import steady_s
 from node.conclusions import CANCELLED, Conclusion, failed, raised, succeeded, timed_out
+from node.copies import end_copy_of
 from node.effects import Ended
-from node.event_loops import new_event_loop
+from node.loop_thread import LoopThread
 from node.mailbox import Mailbox
 from node.process_reports import Message, ReportReceiver
 from node.process_worker import Job, Work, arguments_of, work
@@ -51,6 +52,11 @@ CLOSE_WITHIN_S: Final = 2.0
 # Children that were found dead, one after the other, before one takes a job. An idle one may have been killed for its
 # memory; three in a row are no accident.
 IDLE_DEATHS_MAX: Final = 3
+
+# Nobody asked for it: such an attempt is no more `cancelled` than one whose process was killed.
+_CANCELLED_BY_OTHERS: Final = failed(
+    "crashed", "another handler of this node cancelled the tasks of its event loop", is_retryable=True
+)
 
 
 class Run:
@@ -143,21 +149,24 @@ class Executor:
         self._functions_in_hand = 0
         self._threads: list[threading.Thread] = []
         self._pid_lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop = new_event_loop()
-        self._closing: asyncio.Event = asyncio.Event()
-        self._loop_thread = threading.Thread(target=self._turn_loop, name="handlers", daemon=True)
+        self._pid = os.getpid()
+        self._handlers = LoopThread("handlers")
+        # Apart from the handlers': one that blocks its loop, or cancels all that is on it, must not reach the children.
+        self._children = LoopThread("children")
 
     def start(self) -> None:
         """Begin to run what comes."""
-        self._loop_thread.start()
+        self._handlers.start()
         kinds = {task.isolation for task in self._tasks.values() if not task.is_async}
         if "process" in kinds:
+            self._children.start()
             self._receiver = ReportReceiver(self._folder)
             self._session_loop.add_reader(self._receiver.fileno(), self._read_reports)
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Start attempts. On the session's loop."""
         for_loop: list[Run] = []
+        for_children: list[Run] = []
         for task in tasks:
             handler = self._tasks.get(task.name)
             if handler is None:
@@ -169,9 +178,11 @@ class Executor:
             if run.is_function:
                 self._start_function(run)
             else:
-                for_loop.append(run)
+                (for_loop if handler.is_async else for_children).append(run)
         if for_loop:
-            self._loop.call_soon_threadsafe(self._begin, for_loop)
+            self._handlers.loop.call_soon_threadsafe(self._begin, for_loop)
+        if for_children:
+            self._children.loop.call_soon_threadsafe(self._begin, for_children)
 
     def stop(self, key: AttemptKey) -> None:
         """Stop an attempt as far as its kind allows. On the session's loop; ignored if it has ended."""
@@ -180,7 +191,7 @@ class Executor:
             return
         run.is_stopped = True
         if run.handler.is_async:
-            self._loop.call_soon_threadsafe(_cancel, run)
+            self._handlers.loop.call_soon_threadsafe(_cancel, run)
         elif run.handler.isolation == "process":
             self._kill(run)
 
@@ -194,14 +205,16 @@ class Executor:
             self._receiver = None
         for _ in self._threads:
             self._functions.put(None)
-        if self._loop_thread.is_alive():
-            self._loop.call_soon_threadsafe(self._closing.set)
+        loops = (self._handlers, self._children)
+        for turning in loops:
+            turning.close()
         give_up_s = time.monotonic() + CLOSE_WITHIN_S
-        for thread in (self._loop_thread, *self._threads):
-            if thread.ident is not None:
-                thread.join(max(0.0, give_up_s - time.monotonic()))
-            if thread.is_alive():
-                logger.warning("thread %s does not end; it is abandoned with what it runs", thread.name)
+        for thread in self._threads:
+            thread.join(max(0.0, give_up_s - time.monotonic()))
+        abandoned = [thread.name for thread in self._threads if thread.is_alive()]
+        abandoned += [turning.name for turning in loops if not turning.join(give_up_s)]
+        for name in abandoned:
+            logger.warning("thread %s does not end; it is abandoned with what it runs", name)
 
     # --- the end of an attempt --------------------------------------------------------------------------------------
 
@@ -269,6 +282,7 @@ class Executor:
         except BaseException as error:
             conclusion = raised(error, __file__)
         finally:
+            end_copy_of(self._pid)
             self._truth.note(run.key, "end")
         timeout_s = run.task.timeout_s
         if timeout_s is not None and run.deadline_s is not None and time.monotonic() >= run.deadline_s:
@@ -276,31 +290,7 @@ class Executor:
         # A function that raised because it saw that it is cancelled has been cancelled.
         return CANCELLED if run.is_stopped and conclusion.outcome == "failed" else conclusion
 
-    # --- the handlers' event loop -----------------------------------------------------------------------------------
-
-    def _turn_loop(self) -> None:
-        """Keep the loop turning until `close`. In its thread."""
-        asyncio.set_event_loop(self._loop)
-        waiting = self._loop.create_task(self._closing.wait())
-        while not waiting.done():
-            try:
-                self._loop.run_until_complete(waiting)
-            except (SystemExit, KeyboardInterrupt) as error:
-                # A task that a handler left behind; asyncio lets these through, and stops the loop.
-                logger.warning("user code raised %s on the handlers' loop; it is ignored", type(error).__name__)
-        with contextlib.suppress(SystemExit, KeyboardInterrupt):
-            self._loop.run_until_complete(self._finish_tasks())
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        asyncio.set_event_loop(None)
-        self._loop.close()
-
-    async def _finish_tasks(self) -> None:
-        """Cancel what is left, and wait a moment for it."""
-        left = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=CLOSE_WITHIN_S / 2)
+    # --- coroutines, on the handlers' event loop ----------------------------------------------------------------------
 
     def _begin(self, runs: list[Run]) -> None:
         for run in runs:
@@ -309,7 +299,15 @@ class Executor:
             else:
                 # The run, which is kept until its end, keeps the task.
                 how = self._run_async(run) if run.handler.is_async else self._run_process(run)
-                run.work = self._loop.create_task(how)
+                run.work = asyncio.get_running_loop().create_task(how)
+                run.work.add_done_callback(partial(self._end_unbegun, run))
+
+    def _end_unbegun(self, run: Run, _: asyncio.Task[None]) -> None:
+        """Tell the end of an attempt whose task was cancelled before it took its first step: by user code, which may
+        cancel every task that it finds.
+        """
+        if self._runs.get(run.key) is run:
+            self._end(run, CANCELLED if run.is_stopped else _CANCELLED_BY_OTHERS, None, steady_s())
 
     async def _run_async(self, run: Run) -> None:
         if run.is_stopped:
@@ -322,6 +320,7 @@ class Executor:
         run.begin()
         self._truth.note(run.key, "start")
         conclusion = await self._await(run, arguments)
+        end_copy_of(self._pid)
         self._truth.note(run.key, "end")
         self._end(run, conclusion, run.started_s, steady_s())
 
@@ -386,8 +385,8 @@ class Executor:
         self._read_reports()
 
     def _kill(self, run: Run) -> None:
-        """Kill the child that runs an attempt, with all that it started. On the session's loop, so that handlers that
-        block theirs cannot delay it. Until the child has said hello it runs no user code.
+        """Kill the child that runs an attempt, with all that it started. Until the child has said hello it runs no user
+        code. On the session's loop.
         """
         with self._pid_lock:
             if run.pid is not None:
@@ -395,7 +394,7 @@ class Executor:
                     os.killpg(run.pid, signal.SIGKILL)
 
     def _forget_child(self, run: Run) -> None:
-        """Note that the child may serve others now. No other attempt can have been given to it yet: the handlers' loop
+        """Note that the child may serve others now. No other attempt can have been given to it yet: the children's loop
         has not turned since it answered.
         """
         with self._pid_lock:

@@ -30,6 +30,7 @@ from moorline.context import Context
 from node.app_loader import AnyTask, load_apps
 from node.clock import steady_s
 from node.conclusions import Conclusion, clean, failed, raised, succeeded
+from node.copies import end_copy_of
 from node.errors import AppError
 from node.process_reports import ReportSender
 from protocol.limits import LOG_LINE_CHARACTERS_MAX, MESSAGE_CHARACTERS_MAX
@@ -87,11 +88,13 @@ def _run(job: Job, sender: ReportSender) -> Work:
     if isinstance(arguments, Conclusion):
         return Work(arguments, None, steady_s())
     sender.send(("begun", job.task_id, job.attempt))
-    started_s = steady_s()
+    started_s, pid = steady_s(), os.getpid()
     try:
         value = task.function(**arguments)
     except BaseException as error:
+        end_copy_of(pid)
         return Work(raised(error, __file__), started_s, steady_s())
+    end_copy_of(pid)
     ended_s = steady_s()
     return Work(succeeded(value, job.result_bytes_max), started_s, ended_s)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from moorline import Context, task
@@ -70,6 +71,68 @@ async def leave_in_a_task() -> str:
 @task(isolation="process")
 def leave_process() -> None:
     sys.exit(3)
+
+
+class UnspeakableError(Exception):
+    """Ends whoever asks for its text."""
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+@task
+def raise_unspeakable() -> None:
+    raise UnspeakableError
+
+
+@task
+async def raise_unspeakable_async() -> None:
+    raise UnspeakableError
+
+
+@task(isolation="process")
+def raise_unspeakable_process() -> None:
+    raise UnspeakableError
+
+
+@task
+async def stop_the_loop() -> str:
+    asyncio.get_running_loop().stop()
+    return "stopped"
+
+
+@task
+async def cancel_everything() -> None:
+    """Cancel every task there is, as programs do at their end."""
+    for other in asyncio.all_tasks():
+        other.cancel()
+    await asyncio.sleep(600)
+
+
+def _copied() -> int:
+    with warnings.catch_warnings():
+        # From Python 3.12 on: it may deadlock where there are threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+@task
+def come_back_twice() -> int:
+    return _copied()
+
+
+@task
+async def come_back_twice_async() -> int:
+    return _copied()
+
+
+@task(isolation="process")
+def come_back_twice_process() -> int:
+    copy = _copied()
+    if copy:
+        # The copy is first, if it comes back at all.
+        os.waitpid(copy, 0)
+    return copy
 
 
 @task(isolation="process")
@@ -136,6 +199,13 @@ def stay(until: str, began: str = "") -> None:
 async def block_the_loop(seconds: float) -> str:
     time.sleep(seconds)
     return "done"
+
+
+@task
+async def block_the_loop_until(there: str) -> None:
+    """Block its event loop until there is a file."""
+    while not Path(there).exists():
+        time.sleep(0.002)
 
 
 @task(isolation="process")

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from node.app_loader import load_apps
+from node.copies import EXIT_COPY
 from node.effects import Ended
 from node.executor import Executor
 from node.reports import Reports
@@ -136,6 +137,57 @@ async def test_a_stray_task_that_exits_does_not_stop_the_loop(bench: Bench, capl
     ended = await bench.result_of("leave_in_a_task")
     assert ended.value == b'"still here"'
     assert "SystemExit" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["raise_unspeakable", "raise_unspeakable_async", "raise_unspeakable_process"])
+async def test_an_exception_whose_text_exits_is_told_and_takes_nothing_with_it(bench: Bench, name: str) -> None:
+    ended = await bench.result_of(name)
+    assert ended.error is not None
+    assert (ended.error.kind, ended.error.type) == ("error", "UnspeakableError")
+    after = await bench.result_of(name.replace("raise_unspeakable", "echo"))
+    assert after.outcome == "succeeded"
+
+
+async def test_a_handler_that_stops_the_loop_stops_nobody_else(bench: Bench) -> None:
+    assert (await bench.result_of("stop_the_loop")).value == b'"stopped"'
+    assert (await bench.result_of("echo_async")).outcome == "succeeded"
+    assert (await bench.result_of("echo_process")).outcome == "succeeded"
+
+
+async def test_a_handler_that_cancels_all_tasks_fails_its_like_and_no_more(bench: Bench, tmp_path: Path) -> None:
+    in_loop, in_process = tmp_path / "loop", tmp_path / "process"
+    bench.run(
+        task("loop", "sleep_async", payload={"began": str(in_loop)}),
+        task("process", "sleep_process", payload={"began": str(in_process)}),
+    )
+    await until(lambda: in_loop.exists() and in_process.exists())
+    # The last one has not taken its first step when it is cancelled.
+    bench.run(task("all", "cancel_everything"), task("late", "echo_async"))
+    for task_id in ("loop", "all", "late"):
+        # Nobody asked for it, so it is no cancellation.
+        assert (await bench.end_of(task_id)).outcome == "failed"
+    assert (await bench.result_of("echo_async")).outcome == "succeeded"
+    assert ("process", 1) not in bench.ended
+    bench.executor.stop(("process", 1))
+    assert (await bench.end_of("process")).outcome == "cancelled"
+
+
+@pytest.mark.parametrize("name", ["come_back_twice", "come_back_twice_async"])
+async def test_a_copy_that_comes_back_out_of_a_handler_ends(bench: Bench, name: str) -> None:
+    ended = await bench.result_of(name)
+    copy = int(ended.value)
+    assert copy > 0
+    await until(lambda: is_dead(copy))
+    _, status = os.waitpid(copy, os.WNOHANG)
+    assert os.waitstatus_to_exitcode(status) == EXIT_COPY
+
+
+async def test_a_copy_of_a_child_answers_for_nobody(bench: Bench) -> None:
+    ended = await bench.result_of("come_back_twice_process")
+    assert int(ended.value) > 0
+    # What the copy answered would be taken for this one's value.
+    after = await bench.result_of("echo_process", payload={"value": "mine"})
+    assert after.value == b'"mine"'
 
 
 async def test_an_unknown_handler_and_bad_arguments_fail_for_good(bench: Bench) -> None:
@@ -288,6 +340,16 @@ async def test_a_process_is_killed_even_while_an_async_handler_blocks_the_loop(b
 
 
 # --- child processes ------------------------------------------------------------------------------------------------
+
+
+async def test_children_work_while_an_async_handler_blocks_the_loop(bench: Bench, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    bench.run(task("blocks", "block_the_loop_until", payload={"there": str(gate)}))
+    try:
+        assert (await bench.result_of("echo_process")).outcome == "succeeded"
+        assert ("blocks", 1) not in bench.ended
+    finally:
+        gate.touch()
 
 
 async def test_a_child_that_dies_fails_its_attempt_only(bench: Bench) -> None:
