@@ -13,8 +13,8 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from node.backing_off import CAP_S_MIN, SPREAD_S_MIN
 from node.connection import OPEN_WITHIN_S
+from node.decisions.backing_off import CAP_S_MIN, SPREAD_S_MIN
 
 BASE_S: Final = 1.0
 

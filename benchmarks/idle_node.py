@@ -1,7 +1,7 @@
 """A node that has nothing to do: it registers, sends its heartbeats on time, and comes back as nodes come back.
 
 It speaks the protocol itself (docs/reference/protocol.md) over plain `websockets`, so that thousands fit in one
-process; when it dials is decided by the real code for it (`node.backing_off`).
+process; when it dials is decided by the real code for it (`node.decisions.backing_off`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from node.backing_off import BackingOff
 from node.connection import OPEN_WITHIN_S, PING_EVERY_S, PING_TIMEOUT_S
+from node.decisions.backing_off import BackingOff
 from protocol.codec import encode, hub_frames_decoder
 from protocol.frames import Heartbeat, HeartbeatAck, Inventory, Register, Registered
 from protocol.limits import MESSAGE_BYTES_MAX, NODE_PATH, SUBPROTOCOL

@@ -1,8 +1,8 @@
 """A hub that comes back, and a fleet that wants in: the real policy of both sides, in virtual time.
 
-The nodes are `node.core.NodeCore`, the door is `hub.decisions.admission.Admission` as `hub.gateway` asks it; left out
-is the network, and the time that a handshake takes. Two rivals come to the same door: exponential waits with full
-jitter, as described by M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), and exponential
+The nodes are `node.decisions.core.NodeCore`, the door is `hub.decisions.admission.Admission` as `hub.gateway` asks it;
+left out is the network, and the time that a handshake takes. Two rivals come to the same door: exponential waits with
+full jitter, as described by M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), and exponential
 waits without.
 """
 
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from hub.decisions.admission import Admission, retry_after_header_s
-from node.core import NodeCore, Profile
-from node.effects import Dial, Effect, Send
+from node.decisions.core import NodeCore, Profile
+from node.decisions.effects import Dial, Effect, Send
 from protocol.frames import HubFrame, Registered, Resume, UnknownSession
 
 # How long the session lived before the hub was killed: longer than a node needs to trust its hub again.

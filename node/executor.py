@@ -32,9 +32,9 @@ import anyio.to_process
 from moorline.context import Context
 from node.app_loader import AnyTask
 from node.clock import steady_s
-from node.conclusions import CANCELLED, Conclusion, failed, raised, succeeded, timed_out
 from node.copies import end_copy_of
-from node.effects import Ended
+from node.decisions.conclusions import CANCELLED, Conclusion, failed, raised, succeeded, timed_out
+from node.decisions.effects import Ended
 from node.loop_thread import LoopThread
 from node.mailbox import Mailbox
 from node.process_reports import Message, ReportReceiver

@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
+from node.decisions.health import Look, NodeHealth
 from node.errors import SettingsError
-from node.health import Look, NodeHealth
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """A port on which probes ask a node how it is: three routes of HTTP/1.1, one answer a connection.
 
-A node does not load a web server for that. Whoever asks gets what `node.health` says and nothing else: there is no
-secret in it, and nothing that can be changed.
+A node does not load a web server for that. Whoever asks gets what `node.decisions.health` says and nothing else: there
+is no secret in it, and nothing that can be changed.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 
 import msgspec
 
+from node.decisions.health import Look
 from node.errors import SettingsError
-from node.health import Look
 
 logger = logging.getLogger(__name__)
 

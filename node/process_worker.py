@@ -29,8 +29,8 @@ from moorline.binding import BadArgumentsError, bind
 from moorline.context import Context
 from node.app_loader import AnyTask, load_apps
 from node.clock import steady_s
-from node.conclusions import Conclusion, clean, failed, raised, succeeded
 from node.copies import end_copy_of
+from node.decisions.conclusions import Conclusion, clean, failed, raised, succeeded
 from node.errors import AppError
 from node.process_reports import ReportSender
 from protocol.limits import LOG_LINE_CHARACTERS_MAX, MESSAGE_CHARACTERS_MAX

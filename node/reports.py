@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from node.conclusions import clean
+from node.decisions.conclusions import clean
 from protocol.frames import AttemptKey, Log, LogLine, NodeFrame, Progress
 from protocol.limits import LOG_LINE_CHARACTERS_MAX, LOG_LINES_PER_FRAME_MAX, MESSAGE_CHARACTERS_MAX
 

@@ -15,11 +15,11 @@ from typing import Final
 
 from node.app_loader import AnyTask, load_apps
 from node.connection import Dialer
-from node.core import Profile
+from node.decisions.core import Profile
+from node.decisions.health import NodeHealth
 from node.errors import NodeError
 from node.event_loops import new_event_loop
 from node.executor import Executor
-from node.health import NodeHealth
 from node.outbox import Outbox
 from node.session import EXIT_BUG, Session
 from node.settings import NodeSettings

@@ -18,8 +18,8 @@ from typing import Any, Final
 from node import failpoints
 from node.clock import steady_s
 from node.connection import Connection, Dialer
-from node.core import NodeCore, Profile, Vitals
-from node.effects import (
+from node.decisions.core import NodeCore, Profile, Vitals
+from node.decisions.effects import (
     Close,
     Dial,
     Effect,
@@ -33,11 +33,11 @@ from node.effects import (
     Stop,
     Store,
 )
+from node.decisions.health import Connectedness, Holdings, NodeHealth, health_of
+from node.decisions.link import Link
 from node.errors import ConnectionLostError, DialError
 from node.executor import Executor
-from node.health import Connectedness, Holdings, NodeHealth, health_of
 from node.journal import Entry
-from node.link import Link
 from node.mailbox import Mailbox
 from node.outbox import Outbox
 from node.reports import Reports
@@ -156,6 +156,7 @@ class Session:
             node_id=profile.node_id,
             instance_id=profile.instance_id,
             version=profile.version,
+            pid=os.getpid(),
             at=time.time(),
         )
 

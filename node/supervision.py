@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from node.health import Look, status_of
+from node.decisions.health import Look, status_of
 from protocol.service_manager import ServiceManager
 
 # How often a status is looked at, beside at changes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from node.health import Look
+from node.decisions.health import Look
 from node.health_file import HealthFile
 from node.health_port import HealthPort
 from node.settings import NodeSettings

@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 from node.clock import steady_s
 from node.connection import Connection, Dialer
-from node.core import Profile
-from node.effects import Ended
+from node.decisions.core import Profile
+from node.decisions.effects import Ended
 from node.errors import DialError
 from node.event_loops import new_event_loop
 from node.journal import Entry

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from node.backing_off import CAP_S_MIN
+from node.decisions.backing_off import CAP_S_MIN
 from protocol import frames
 from protocol.limits import NODE_PATH
 from tests.end_to_end import app

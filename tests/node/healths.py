@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from node.effects import Joined
-from node.health import Connectedness, Holdings, NodeHealth, health_of
+from node.decisions.effects import Joined
+from node.decisions.health import Connectedness, Holdings, NodeHealth, health_of
 from protocol.frames import HubLimits
 
 URL = "ws://hub:8765"
@@ -25,4 +25,4 @@ class Node:
         holdings = Holdings(
             draining=self.draining, confirmed_age_s=1.0, running=self.running, slots=4, outbox=0, outbox_writes=True
         )
-        return health_of(self.link, holdings, node_id="n", instance_id="i", version="1", at=100.0)
+        return health_of(self.link, holdings, node_id="n", instance_id="i", version="1", pid=7, at=100.0)

@@ -17,7 +17,7 @@ import pytest
 
 from node.app_loader import load_apps
 from node.copies import EXIT_COPY
-from node.effects import Ended
+from node.decisions.effects import Ended
 from node.executor import Executor
 from node.reports import Reports
 from node.truth import VARIABLE, Truth

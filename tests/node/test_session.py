@@ -15,9 +15,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from node import core
-from node.core import NodeCore
-from node.effects import Effect
+from node.decisions import core
+from node.decisions.core import NodeCore
+from node.decisions.effects import Effect
 from node.errors import AppNotFoundError, OutboxError, StateFolderLockedError
 from node.service import NodeService, _version
 from node.session import Session

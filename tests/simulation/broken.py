@@ -29,10 +29,10 @@ from hub.store.attempts import AttemptResult, Change, Release, Silence, TaskRow
 from hub.store.contract import Operation
 from hub.store.now import Now
 from hub.store.sqlite.classes import Classes
-from node import effects as node_does
-from node.attempts import Attempts, Held, Stage
-from node.core import NodeCore
-from node.link import Link
+from node.decisions import effects as node_does
+from node.decisions.attempts import Attempts, Held, Stage
+from node.decisions.core import NodeCore
+from node.decisions.link import Link
 from protocol import frames
 from protocol.frames import AttemptKey, Inventory, NodeFrame
 from tests.simulation.hub_machine import HubProcess, Parts

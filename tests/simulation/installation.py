@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hub.decisions.core_state import CoreSettings
 from hub.store.sqlite.store import SqliteStore
-from node.core import NodeCore
+from node.decisions.core import NodeCore
 from tests.simulation.agenda import Agenda, Trace
 from tests.simulation.clients import Clients, any_options, any_work
 from tests.simulation.facts import BrokenError

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from node.core import NodeCore
-from node.effects import Effect, Finished
+from node.decisions.core import NodeCore
+from node.decisions.effects import Effect, Finished
 from protocol.frames import AttemptKey, Result
 from tests.simulation.process import Process
 from tests.simulation.truth import Truth

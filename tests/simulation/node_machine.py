@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from node import effects as does
-from node.core import NodeCore, Profile
-from node.effects import Ended
+from node.decisions import effects as does
+from node.decisions.core import NodeCore, Profile
+from node.decisions.effects import Ended
 from protocol.codec import encode_messages, hub_frames_decoder
 from protocol.frames import AttemptKey, Bye, Heartbeat, NodeFrame, Outcome, Result, Task, TaskError
 from tests.simulation.agenda import Agenda, Trace

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hub.store.tasks import TaskOptions
-from node.link import Link
+from node.decisions.link import Link
 from protocol.frames import AttemptKey
 from tests.simulation.facts import BrokenError
 from tests.simulation.node_disk import Work

@@ -27,8 +27,8 @@ from hub.store.submissions import Submitted
 from hub.store.task_views import TaskView
 from hub.store.tasks import NewTask, TaskOptions
 from hub.store.wishes import Cancelled
-from node import effects as node_does
-from node.core import NodeCore, Profile
+from node.decisions import effects as node_does
+from node.decisions.core import NodeCore, Profile
 from protocol.codec import encode_messages, hub_frames_decoder, node_frames_decoder
 from protocol.frames import AttemptKey, Outcome
 

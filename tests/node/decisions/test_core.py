@@ -8,7 +8,7 @@ from typing import TypeVar
 import pytest
 from msgspec import Raw
 
-from node.core import (
+from node.decisions.core import (
     BYE_WITHIN_S,
     FLUSH_WITHIN_S,
     GREET_WITHIN_S,
@@ -17,7 +17,7 @@ from node.core import (
     Profile,
     Vitals,
 )
-from node.effects import (
+from node.decisions.effects import (
     Close,
     Dial,
     Effect,
@@ -31,7 +31,7 @@ from node.effects import (
     Stop,
     Store,
 )
-from node.link import Link
+from node.decisions.link import Link
 from protocol import frames
 from protocol.close_codes import CloseCode
 from protocol.frames import AttemptKey, HubFrame, NodeFrame
@@ -390,7 +390,7 @@ def test_a_hub_that_answers_other_things_but_no_heartbeat_bounds_what_is_remembe
         node.stand_still(0.2)
         node.hear()
         node.core.tick(node.now_s)
-    assert len(node.core._beats) <= 100
+    assert node.core._heartbeats.unconfirmed <= 100
 
 
 # --- tasks ----------------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from node.core import NodeCore, Profile
-from node.effects import Close, Dial, Effect, Ended, Exit, Forget, Send, Start, Stop, Store
-from node.link import Link
+from node.decisions.core import NodeCore, Profile
+from node.decisions.effects import Close, Dial, Effect, Ended, Exit, Forget, Send, Start, Stop, Store
+from node.decisions.link import Link
 from protocol import frames
 from protocol.frames import AttemptKey, HubFrame
 from tests.node.fake_hub import task

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.backing_off import CAP_S_MAX, CAP_S_MIN, BackingOff
+from node.decisions.backing_off import CAP_S_MAX, CAP_S_MIN, BackingOff
 
 
 def patience(luck: float = 1.0) -> BackingOff:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from node.conclusions import clean, failed, raised, succeeded, timed_out
+from node.decisions.conclusions import clean, failed, raised, succeeded, timed_out
 from protocol.codec import encode, node_frames_decoder
 from protocol.frames import Result, TaskError
 from protocol.limits import DEPTH_MAX, MESSAGE_CHARACTERS_MAX, TRACEBACK_CHARACTERS_MAX

@@ -6,13 +6,12 @@ comes back by itself.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TypeAlias
 
 from msgspec import Struct
 
-from node.effects import Dial, Joined
+from node.decisions.effects import Dial, Joined
 
 
 class NodeHealth(Struct, frozen=True, kw_only=True):
@@ -86,7 +85,7 @@ class Holdings(Struct, frozen=True, kw_only=True):
 
 
 def health_of(
-    link: Connectedness, holdings: Holdings, *, node_id: str, instance_id: str, version: str, at: float
+    link: Connectedness, holdings: Holdings, *, node_id: str, instance_id: str, version: str, pid: int, at: float
 ) -> NodeHealth:
     """Put together how a node is."""
     reasons = _reasons(link, holdings, at)
@@ -97,7 +96,7 @@ def health_of(
         node_id=node_id,
         instance_id=instance_id,
         version=version,
-        pid=os.getpid(),
+        pid=pid,
         connected=link.connected,
         since=link.since,
         hub=link.hub,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final
 
-from node.effects import Finished, StopReason
+from node.decisions.effects import Finished, StopReason
 from protocol.frames import AttemptKey, Task
 
 # A lease that is confirmed by each third heartbeat at least survives two that are lost.

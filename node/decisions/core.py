@@ -1,7 +1,8 @@
 """The node's decisions: what follows from a frame, a connection, a handler's end, or the passing of time.
 
 No I/O, no clock, no asyncio: each method is handed the time (`node.clock.steady_s`) and returns effects in order
-(`node.effects`). The shell (`node.session`) carries them out; a simulation does the same with a network of its own.
+(`node.decisions.effects`). The shell (`node.session`) carries them out; a simulation does the same with a network of
+its own.
 
 Three rules stand above all others, and each method keeps them:
 
@@ -21,10 +22,10 @@ from typing import Final
 
 from msgspec import UNSET, Raw, Struct
 
-from node.attempts import HEARTBEATS_PER_LEASE, Attempts, Held, Stage
-from node.backing_off import BackingOff
-from node.deliveries import Deliveries
-from node.effects import (
+from node.decisions.attempts import Attempts, Held, Stage
+from node.decisions.deliveries import Deliveries
+from node.decisions.dialing import Dialing
+from node.decisions.effects import (
     Close,
     ConnectionId,
     Dial,
@@ -40,7 +41,8 @@ from node.effects import (
     StopReason,
     Store,
 )
-from node.link import MOVES, Link, Step
+from node.decisions.heartbeats import Heartbeats
+from node.decisions.link import MOVES, Link, Step
 from protocol import frames
 from protocol.close_codes import CloseCode, is_fatal
 from protocol.frames import AttemptKey, Counters, HubFrame, HubLimits, NodeFrame
@@ -48,18 +50,6 @@ from protocol.limits import PREDECESSORS_MAX, RESULT_BYTES_MAX
 
 # A hub answers a registration after one commit. One that needs longer is in trouble, and another dial is as good.
 GREET_WITHIN_S: Final = 30.0
-
-# The connection is left if nothing came for so many heartbeats: two may be late or lost.
-SILENT_HEARTBEATS: Final = 3
-
-# Until a hub has named its interval.
-HEARTBEAT_S: Final = 10.0
-
-# However short a lease, heartbeats are not sent faster: a lease below a second is not one.
-HEARTBEAT_S_MIN: Final = 0.2
-
-# Heartbeats that are remembered until they are acked; the connection is left long before so many are missing.
-HEARTBEATS_MAX: Final = 100
 
 # How long a node that drains waits for a hub to take its last results. They are safe in the outbox, and the next start
 # on this state folder sends them.
@@ -108,7 +98,8 @@ class NodeCore:
     def __init__(self, profile: Profile, *, luck: Callable[[], float], results: Iterable[Finished] = ()) -> None:
         self._profile = profile
         self._luck = luck
-        self._backing_off = BackingOff(luck)
+        self._dialing = Dialing(profile.hubs, luck)
+        self._heartbeats = Heartbeats()
         self._attempts = Attempts(profile.slots)
         self._deliveries = Deliveries(results)
         self._predecessors = list(profile.predecessors)[-PREDECESSORS_MAX:]
@@ -117,21 +108,10 @@ class NodeCore:
 
         self._link = Link.OFFLINE
         self._connection: ConnectionId = 0
-        self._hub = 0
-        self._fatal_in_row = 0
         self._session_id: str | None = None
         self._hub_instance = ""
-        self._heartbeat_s = HEARTBEAT_S
-        self._heard_s = 0.0
         self._greeted_s = 0.0
         self._opened_s = 0.0
-        self._away_spread_s: float | None = None
-
-        self._sequence = 0
-        self._beats: dict[int, float] = {}
-        self._beat_due_s = 0.0
-        self._round_trip_ms: float | None = None
-        self._confirmed_s = float("-inf")
         self._lease_check_s = float("inf")
 
         self._is_outbox_well = True
@@ -178,7 +158,7 @@ class NodeCore:
     @property
     def confirmed_s(self) -> float:
         """When that was sent which a hub confirmed last; minus infinity before the first time."""
-        return self._confirmed_s
+        return self._heartbeats.confirmed_s
 
     @property
     def counters(self) -> Counters:
@@ -193,7 +173,7 @@ class NodeCore:
         if self._link is Link.GREETING:
             due_s = min(due_s, self._greeted_s + GREET_WITHIN_S)
         elif self._link is Link.OPEN:
-            due_s = min(due_s, self._beat_due_s, self._silent_at_s())
+            due_s = min(due_s, self._heartbeats.due_s, self._heartbeats.silent_at_s)
         elif self._link is Link.LEAVING:
             due_s = min(due_s, self._bye_until_s)
         until_s = self._stop_until_s if len(self._attempts) else self._flush_until_s
@@ -203,7 +183,7 @@ class NodeCore:
 
     def begin(self) -> list[Effect]:
         """Begin: dial the first hub at once."""
-        return [Dial(url=self._url, after_s=0.0)]
+        return [self._dialing.begin()]
 
     def connected(self, connection: ConnectionId, now_s: float, *, hub_instance: str = "") -> list[Effect]:
         """A connection is up: say who we are, and all that we hold.
@@ -217,7 +197,7 @@ class NodeCore:
         self._hub_instance = hub_instance
         self._move(Step.CONNECT)
         self._connection = connection
-        self._greeted_s = self._heard_s = now_s
+        self._greeted_s = self._heartbeats.heard_s = now_s
         self._counts["connects"] += 1
         return [*told, Send(connection=connection, frames=[self._greeting()])]
 
@@ -225,7 +205,8 @@ class NodeCore:
         self, reason: str, now_s: float, *, is_fatal: bool = False, retry_after_s: float | None = None
     ) -> list[Effect]:
         """A dial failed. ``is_fatal``: only a person can help."""
-        return [*self._wake(now_s), *self._dial_again(reason, is_fatal, retry_after_s), *self._leave(now_s)]
+        dial = self._dialing.after_failure(reason, is_fatal=is_fatal, retry_after_s=retry_after_s)
+        return [*self._wake(now_s), *self._dial(dial), *self._leave(now_s)]
 
     def disconnected(self, connection: ConnectionId, code: int, reason: str, now_s: float) -> list[Effect]:
         """A connection ended, whatever the code: come back later. A connection that was left before is not heard."""
@@ -242,10 +223,10 @@ class NodeCore:
         told = self._wake(now_s)
         if connection != self._connection or self._link is Link.OFFLINE:
             return told
-        self._heard_s = now_s
+        self._heartbeats.heard_s = now_s
         for frame in message:
             told += self._take(frame, now_s) if self._link is Link.OPEN else self._take_answer(frame, now_s)
-        self._plan_beat()
+        self._heartbeats.hasten(self._attempts.shortest_lease_s)
         told += self._proceed(now_s)
         return told
 
@@ -255,9 +236,9 @@ class NodeCore:
         told = self._wake(now_s)
         if self._link is Link.GREETING and now_s >= self._greeted_s + GREET_WITHIN_S:
             told += self._abandon(f"no answer to the registration within {GREET_WITHIN_S:.0f} s", now_s)
-        elif self._link is Link.OPEN and now_s >= self._silent_at_s():
-            told += self._abandon(f"the hub said nothing for {now_s - self._heard_s:.0f} s", now_s)
-        elif self._link is Link.OPEN and now_s >= self._beat_due_s:
+        elif self._link is Link.OPEN and now_s >= self._heartbeats.silent_at_s:
+            told += self._abandon(f"the hub said nothing for {now_s - self._heartbeats.heard_s:.0f} s", now_s)
+        elif self._link is Link.OPEN and now_s >= self._heartbeats.due_s:
             told.append(self._beat(now_s))
         return [*told, *self._proceed(now_s)]
 
@@ -327,42 +308,22 @@ class NodeCore:
         """Stop what has outlived its lease: before anything else, whatever it was that woke us."""
         if now_s < self._lease_check_s:
             return []
-        told: list[Effect] = [self._stop(held, "lease") for held in self._attempts.run_out(now_s, self._confirmed_s)]
+        told: list[Effect] = [self._stop(held, "lease") for held in self._attempts.run_out(now_s, self.confirmed_s)]
         self._plan_lease_check()
         return told
 
     def _plan_lease_check(self) -> None:
-        due_s = (self._confirmed_s + held.task.lease_s for held in self._attempts.running() if held.stop_reason is None)
+        due_s = (self.confirmed_s + held.task.lease_s for held in self._attempts.running() if held.stop_reason is None)
         self._lease_check_s = min(due_s, default=float("inf"))
 
-    def _confirm(self, sent_s: float) -> None:
-        """The hub has answered what was sent at this time: leases count from there."""
-        self._confirmed_s = max(self._confirmed_s, sent_s)
-        self._plan_lease_check()
-
-    def _silent_at_s(self) -> float:
-        return self._heard_s + SILENT_HEARTBEATS * self._heartbeat_s
-
-    def _beat_every_s(self) -> float:
-        """Heartbeats are at least as frequent as the shortest lease needs."""
-        shortest_s = self._attempts.shortest_lease_s
-        if shortest_s is None:
-            return self._heartbeat_s
-        return max(HEARTBEAT_S_MIN, min(self._heartbeat_s, shortest_s / HEARTBEATS_PER_LEASE))
-
     def _beat(self, now_s: float) -> Effect:
-        self._sequence += 1
-        self._beats[self._sequence] = now_s
-        while len(self._beats) > HEARTBEATS_MAX:
-            del self._beats[next(iter(self._beats))]
-        self._beat_due_s = now_s + self._beat_every_s()
         beat = frames.Heartbeat(
-            sequence=self._sequence,
+            sequence=self._heartbeats.send(now_s, self._attempts.shortest_lease_s),
             slots_in_use=self._attempts.slots_in_use,
             outbox=len(self._deliveries),
             load=self._vitals.load,
             loop_lag_ms=self._vitals.loop_lag_ms,
-            round_trip_ms=self._round_trip_ms,
+            round_trip_ms=self._heartbeats.round_trip_ms,
             counters=self.counters,
             at=self._vitals.wall_at,
         )
@@ -379,30 +340,24 @@ class NodeCore:
                 return self._join(frame, now_s)
             case frames.UnknownSession():
                 self._session_id = None
-                after_s = self._backing_off.after_unknown_session()
-                return self._hang_up("the hub does not know the session; registering again", after_s)
+                reason = "the hub does not know the session; registering again"
+                return self._hang_up(self._dialing.after_unknown_session(reason))
             case frames.Refused():
-                told = [self._close(CloseCode.NORMAL, "refused")]
                 reason = f"refused ({frame.code}): {frame.message}" + (f"; {frame.remedy}" if frame.remedy else "")
-                self._move(Step.LOSE)
-                return [*told, *self._dial_again(reason, frame.fatal, frame.retry_after_s)]
+                dial = self._dialing.after_failure(reason, is_fatal=frame.fatal, retry_after_s=frame.retry_after_s)
+                return self._hang_up(dial, "refused")
         return []
 
     def _join(self, frame: frames.Registered | frames.Resumed, now_s: float) -> list[Effect]:
         self._move(Step.WELCOME)
         is_resumed = isinstance(frame, frames.Resumed)
         self._session_id = frame.session_id
-        self._heartbeat_s = max(frame.heartbeat_s, HEARTBEAT_S_MIN)
         self._limits = frame.limits
-        self._backing_off.spread_named(frame.spread_s)
-        self._fatal_in_row = 0
+        self._dialing.welcomed(frame.spread_s)
         self._opened_s = now_s
-        self._away_spread_s = None
-        self._sequence = 0
-        self._beats.clear()
-        self._confirm(self._greeted_s)
-        # The first heartbeat falls anywhere within the interval: a fleet that came at once does not beat at once.
-        self._beat_due_s = now_s + self._beat_every_s() * self._luck()
+        self._heartbeats.begin(frame.heartbeat_s, now_s, self._attempts.shortest_lease_s, self._luck)
+        self._heartbeats.confirm(self._greeted_s)
+        self._plan_lease_check()
         self._deliveries.begin_again()
         if not is_resumed:
             self._predecessors.clear()
@@ -410,7 +365,7 @@ class NodeCore:
             Joined(
                 hub_id=frame.hub_id,
                 session_id=frame.session_id,
-                url=self._url,
+                url=self._dialing.url,
                 limits=frame.limits,
                 is_resumed=is_resumed,
             )
@@ -427,16 +382,17 @@ class NodeCore:
             case frames.Ack():
                 return self._forget(frame.attempts)
             case frames.HeartbeatAck():
-                self._note_beat(frame.sequence, now_s)
+                if self._heartbeats.acked(frame.sequence, now_s):
+                    self._plan_lease_check()
                 if frame.spread_s is not None:
-                    self._backing_off.spread_named(frame.spread_s)
+                    self._dialing.spread_named(frame.spread_s)
             case frames.Cancel():
                 return self._cancel((frame.task_id, frame.attempt), now_s)
             case frames.Verdicts():
                 return self._judge(frame)
             case frames.GoAway(action="reconnect"):
                 # Nothing changes until the hub closes: it still takes results.
-                self._away_spread_s = frame.spread_s
+                self._dialing.sent_away(frame.spread_s)
             case frames.GoAway():
                 return self.drain(frame.reason or "the hub asked for it", now_s)
             case _:
@@ -453,23 +409,6 @@ class NodeCore:
             # The hub has lost its memory of how this attempt ended. It must not start twice; the hub may start another.
             return self._finish([_never_started(held, now_s)])
         return []
-
-    def _plan_beat(self) -> None:
-        """Beat sooner if what was pushed has a lease so short that it needs that."""
-        self._beat_due_s = min(self._beat_due_s, self._last_beat_s() + self._beat_every_s())
-
-    def _last_beat_s(self) -> float:
-        """When the hub was last sent something that renews leases."""
-        return next(reversed(self._beats.values()), self._confirmed_s)
-
-    def _note_beat(self, sequence: int, now_s: float) -> None:
-        sent_s = self._beats.get(sequence)
-        if sent_s is None:
-            return
-        for earlier in [number for number in self._beats if number <= sequence]:
-            del self._beats[earlier]
-        self._round_trip_ms = (now_s - sent_s) * 1000
-        self._confirm(sent_s)
 
     def _cancel(self, key: AttemptKey, now_s: float) -> list[Effect]:
         held = self._attempts.get(key)
@@ -532,11 +471,11 @@ class NodeCore:
         if self._stop_until_s is not None:
             told += self._finish([_never_started(held, now_s) for held in self._attempts.waiting()])
         elif self._is_outbox_well:
-            started = self._attempts.start(now_s, self._confirmed_s)
+            started = self._attempts.start(now_s, self.confirmed_s)
             if started:
                 self._counts["started"] += len(started)
                 shortest_s = min(task.lease_s for task in started)
-                self._lease_check_s = min(self._lease_check_s, self._confirmed_s + shortest_s)
+                self._lease_check_s = min(self._lease_check_s, self.confirmed_s + shortest_s)
                 told.append(Start(tasks=started))
         if self._link is Link.OPEN:
             results = self._deliveries.take(now_s, min(self._limits.result_bytes_max, RESULT_BYTES_MAX))
@@ -601,10 +540,6 @@ class NodeCore:
 
     # --- losing a connection ----------------------------------------------------------------------------------------
 
-    @property
-    def _url(self) -> str:
-        return self._profile.hubs[self._hub]
-
     def _move(self, step: Step) -> None:
         self._link = MOVES[self._link, step]
 
@@ -620,32 +555,17 @@ class NodeCore:
         was_open = self._link is Link.OPEN
         self._move(Step.LOSE)
         if fatal or not was_open:
-            return self._dial_again(reason, fatal, None)
-        after_s = self._backing_off.after_session(now_s - self._opened_s, self._away_spread_s)
-        return self._dial(reason, after_s)
+            return self._dial(self._dialing.after_failure(reason, is_fatal=fatal))
+        return self._dial(self._dialing.after_session(reason, now_s - self._opened_s))
 
-    def _hang_up(self, reason: str, after_s: float) -> list[Effect]:
-        told = [self._close(CloseCode.NORMAL, reason)]
+    def _hang_up(self, dial: Dial, reason: str = "") -> list[Effect]:
+        """Close the connection in peace, and come back as it is planned."""
+        told = [self._close(CloseCode.NORMAL, reason or dial.reason)]
         self._move(Step.LOSE)
-        return [*told, *self._dial(reason, after_s)]
+        return [*told, *self._dial(dial)]
 
-    def _dial_again(self, reason: str, fatal: bool, retry_after_s: float | None) -> list[Effect]:
-        """Dial the next address. A round of all of them is one failure for the backing off, and one that was fatal at
-        every address parks the node.
-        """
-        self._fatal_in_row = self._fatal_in_row + 1 if fatal else 0
-        hubs = len(self._profile.hubs)
-        self._hub = (self._hub + 1) % hubs
-        if self._fatal_in_row >= hubs:
-            return self._dial(reason, self._backing_off.parked(), is_parked=True)
-        if self._hub != 0:
-            return self._dial(reason, self._backing_off.before_other_hub())
-        return self._dial(reason, self._backing_off.after_failure(retry_after_s))
-
-    def _dial(self, reason: str, after_s: float, *, is_parked: bool = False) -> list[Effect]:
-        if self._has_exited:
-            return []
-        return [Dial(url=self._url, after_s=after_s, reason=reason, is_parked=is_parked)]
+    def _dial(self, dial: Dial) -> list[Effect]:
+        return [] if self._has_exited else [dial]
 
 
 def _never_started(held: Held, now_s: float) -> Ended:

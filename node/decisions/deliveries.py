@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw
 
-from node.effects import Finished
+from node.decisions.effects import Finished
 from protocol.frames import AttemptKey, Result, TaskError
 
 # What may be sent and not yet acked. A hub commits this in a blink; if it cannot, more would only fill its memory.

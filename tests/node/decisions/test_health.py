@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.effects import Dial, Joined
-from node.health import Connectedness, Holdings, NodeHealth, health_of, status_of
+from node.decisions.effects import Dial, Joined
+from node.decisions.health import Connectedness, Holdings, NodeHealth, health_of, status_of
 from protocol.frames import HubLimits
 
 URL = "ws://hub:8765"
@@ -17,7 +17,7 @@ def look(link: Connectedness, at: float = 100.0, **changes: Any) -> NodeHealth:
     values: dict[str, Any] = {
         "draining": False, "confirmed_age_s": 3.0, "running": 2, "slots": 4, "outbox": 1, "outbox_writes": True
     }  # fmt: skip
-    return health_of(link, Holdings(**(values | changes)), node_id="n", instance_id="i", version="1", at=at)
+    return health_of(link, Holdings(**(values | changes)), node_id="n", instance_id="i", version="1", pid=7, at=at)
 
 
 def test_a_node_with_a_session_is_ready() -> None:

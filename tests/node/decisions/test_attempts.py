@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from node import attempts as module
-from node.attempts import Attempts, Held, Stage
+from node.decisions import attempts as module
+from node.decisions.attempts import Attempts, Held, Stage
 from tests.node.fake_hub import task
 
 
