@@ -14,12 +14,19 @@ from typing import Final
 import msgspec
 
 from hub.store.assignments import NodeProfile
-
-# Classes remembered; past this all are forgotten and read again as they are met. One takes some 400 bytes.
 from hub.store.tasks import TaskClass
 
 # Classes remembered; past this all are forgotten and read again as they are met. One takes some 400 bytes.
 REMEMBERED_MAX: Final = 20_000
+
+# Classes stored before it is looked whether they are still used. To look is to read all tasks, 0.3 s for a million, so
+# it is done once an hour, and only where classes are many: where each task has a requirement or a target of its own.
+STORED_MAX: Final = 20_000
+UNUSED_EVERY_S: Final = 3600.0
+
+# Classes removed at once, and how soon the next ones are: a tenth of a second, with room for others between two.
+UNUSED_BATCH: Final = 50_000
+UNUSED_MORE_S: Final = 60.0
 
 _encode = msgspec.json.Encoder().encode
 _requires = msgspec.json.Decoder(tuple[tuple[str, str], ...])
@@ -34,6 +41,7 @@ class Classes:
         self._by_id: dict[int, TaskClass] = {}
         self._ids: dict[TaskClass, int] = {}
         self._fresh: list[TaskClass] = []
+        self._look_at_s = 0.0
 
     def number(self, wanted: TaskClass) -> int:
         """Give the number of a class, storing it if it is new."""
@@ -61,6 +69,28 @@ class Classes:
             if number is not None:
                 self._by_id.pop(number, None)
         self._fresh.clear()
+
+    def forget_unused(self, now_s: float) -> int:
+        """Remove classes that no task has any more, if there are many and it is time to look; give how many.
+
+        ``now_s`` is on the steady clock.
+        """
+        if now_s < self._look_at_s:
+            return 0
+        self._look_at_s = now_s + UNUSED_EVERY_S
+        if self._connection.execute("SELECT COUNT(*) FROM classes").fetchone()[0] <= STORED_MAX:
+            return 0
+        # The outermost numbers stay: the next one is counted from them, and no number may mean two classes.
+        removed = self._connection.execute(
+            "DELETE FROM classes WHERE id IN (SELECT id FROM classes WHERE id NOT IN (SELECT class_id FROM tasks)"
+            " AND id NOT IN (SELECT MIN(id) FROM classes UNION ALL SELECT MAX(id) FROM classes) LIMIT ?)",
+            (UNUSED_BATCH,),
+        ).rowcount
+        if removed == UNUSED_BATCH:
+            self._look_at_s = now_s + UNUSED_MORE_S
+        self._by_id.clear()
+        self._ids.clear()
+        return removed
 
     def _find_or_store(self, wanted: TaskClass) -> int:
         content = (wanted.target, wanted.name, _encode(wanted.requires).decode())

@@ -19,7 +19,9 @@ def stats(connection: sqlite3.Connection) -> StoreStats:
     nodes = dict.fromkeys(("online", "draining", "unreachable", "gone"), 0)
     nodes.update(connection.execute("SELECT state, COUNT(*) FROM nodes GROUP BY state").fetchall())
     sums = connection.execute(
-        "SELECT TOTAL(succeeded), TOTAL(failed), TOTAL(cancelled), TOTAL(lost), TOTAL(run_s) FROM nodes"
+        "SELECT TOTAL(succeeded), TOTAL(failed), TOTAL(cancelled), TOTAL(lost), TOTAL(run_s) FROM"
+        " (SELECT succeeded, failed, cancelled, lost, run_s FROM nodes UNION ALL"
+        " SELECT succeeded, failed, cancelled, lost, run_s FROM departed)"
     ).fetchone()
     return StoreStats(
         tasks=codes.by_state(msgspec.json.decode(counts)),

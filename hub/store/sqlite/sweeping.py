@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from hub.decisions.lifecycle import TaskState
-from hub.store.sqlite import audit, bulk, claiming, errors, keys, nodes, rows, spans
+from hub.store.sqlite import audit, bulk, claiming, departed, errors, keys, nodes, rows, spans
 from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED
 from hub.store.sqlite.submitting import STEADY, WALL
 from hub.store.sqlite.transaction import Transaction
@@ -30,13 +30,15 @@ def sweep(tx: Transaction, operation: Sweep) -> Swept:
     expired = _expire(tx, batch)
     removed = _remove_finished(tx, operation)
     gone = nodes.mark_gone(tx, operation.gone_after_s, batch)
+    forgotten = departed.forget(tx, batch)
+    tx.classes.forget_unused(tx.now.steady_s)
     events_left = _remove_events(tx, batch)
     past = _remove_past(tx, batch)
     return Swept(
         due=due,
         expired=expired,
         removed=removed,
-        more=max(due, expired, removed, gone, past) >= batch or events_left,
+        more=max(due, expired, removed, gone, forgotten, past) >= batch or events_left,
         next_due_in_s=_next_due_in_s(tx),
     )
 

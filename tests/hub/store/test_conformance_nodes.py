@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hub.decisions.lifecycle import TaskState
+from hub.decisions.sessions import REMEMBERED_S
+from hub.store.attempts import Silence
 from hub.store.node_views import NodeView
 from hub.store.nodes import HubStarted, Inherited, NodeLeft, NodeSeen
+from hub.store.sqlite import departed
 from hub.store.wishes import NodeWish
 from tests.hub.store.board import START_S, Board, offer
 
@@ -206,3 +211,89 @@ def test_totals_survive_everything(board: Board) -> None:
     assert (node.succeeded, node.failed, node.run_s) == (1, 1, 3.0)
     totals = board.store.stats().totals
     assert (totals["succeeded"], totals["failed"], totals["run_s"]) == (1, 1, 3.0)
+
+
+# --- those that are gone ----------------------------------------------------------------------------------------------
+
+
+def _go(board: Board, *node_ids: str) -> None:
+    """Have nodes come and leave for good, a second after each other."""
+    for node_id in node_ids:
+        board.register(node_id)
+        board.wait(1)
+        _leave(board, node_id, gone=True)
+
+
+def _sweep_all(board: Board) -> None:
+    while board.sweep(batch=1).more:
+        pass
+
+
+def _known(board: Board) -> list[str]:
+    return [node.id for node in board.store.nodes()]
+
+
+def test_of_nodes_that_are_gone_the_last_ones_are_kept(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departed, "KEPT_MAX", 2)
+    _go(board, "e", "d", "c", "b", "a")
+    board.register("here")
+    board.wait(REMEMBERED_S + 1)
+    _sweep_all(board)
+    assert _known(board) == ["a", "b", "here"]
+    assert board.store.node_spans("e", 0) == []
+    assert len(board.store.node_spans("b", 0)) == 2
+
+
+def test_a_node_that_may_resume_its_session_is_kept(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departed, "KEPT_MAX", 0)
+    _go(board, "a", "b")
+    _sweep_all(board)
+    assert _known(board) == ["a", "b"]
+
+
+def test_nodes_that_an_operator_wishes_something_of_are_forgotten_last(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(departed, "KEPT_MAX", 2)
+    _go(board, "cordoned", "draining", "a", "b")
+    board.one(NodeWish(node_id="cordoned", cordoned=True))
+    board.one(NodeWish(node_id="draining", draining=True))
+    board.wait(REMEMBERED_S + 1)
+    _sweep_all(board)
+    assert _known(board) == ["cordoned", "draining"]
+    _go(board, "c")
+    board.one(NodeWish(node_id="c", cordoned=True))
+    board.wait(REMEMBERED_S + 1)
+    _sweep_all(board)
+    assert _known(board) == ["c", "draining"]
+
+
+def test_the_totals_of_nodes_that_are_forgotten_stay(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departed, "KEPT_MAX", 0)
+    board.register()
+    board.end(board.running("a"), run_s=3.0)
+    board.end(board.running("b"), "failed", run_s=4.0)
+    _leave(board, gone=True)
+    before = board.store.stats().totals
+    assert (before["succeeded"], before["failed"], before["run_s"]) == (1, 1, 7.0)
+    board.wait(REMEMBERED_S + 1)
+    _sweep_all(board)
+    assert _known(board) == []
+    assert board.store.stats().totals == before
+    board.register()
+    board.end(board.running("c"))
+    assert board.store.stats().totals["succeeded"] == 2
+
+
+def test_a_node_that_may_still_run_something_is_not_forgotten(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departed, "KEPT_MAX", 0)
+    board.register()
+    board.running("a")
+    _leave(board)
+    board.wait(REMEMBERED_S + 1)
+    board.sweep(gone_after_s=1)
+    _sweep_all(board)
+    assert _node(board).state == "gone"
+    board.release(Silence("n", "i", 1e6))
+    _sweep_all(board)
+    assert _known(board) == []

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hub.decisions.lifecycle import TaskState
-from tests.hub.store.board import START_S, Board
+from hub.store.sqlite import classes
+from tests.hub.store.board import START_S, Board, offer
 
 
 def test_a_delayed_task_is_queued_when_it_is_due(board: Board) -> None:
@@ -127,3 +128,66 @@ def test_what_is_overdue_is_due_at_once(board: Board, clock: str) -> None:
     board.put("b", **options)
     board.wait(60)
     assert board.sweep(batch=1).next_due_in_s == 0.0
+
+
+# --- classes of tasks -------------------------------------------------------------------------------------------------
+
+
+def _classes(board: Board) -> set[str]:
+    found = board.store._reader.execute("SELECT target || name || requires FROM classes")  # type: ignore[attr-defined]
+    return {text for (text,) in found}
+
+
+def _put_of_their_own(board: Board, *names: str) -> None:
+    for name in names:
+        board.put(f"for-{name}", name=name, node=f"node-{name}")
+        board.put(f"any-{name}", name=name)
+
+
+def _end_all(board: Board, *names: str) -> None:
+    for name in names:
+        board.cancel(f"for-{name}", f"any-{name}")
+
+
+def test_classes_that_no_task_has_any_more_are_removed_where_they_are_many(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classes, "STORED_MAX", 3)
+    board.sweep()
+    _put_of_their_own(board, "a", "b", "c", "d")
+    assert len(_classes(board)) == 8
+    _end_all(board, "a", "b", "d")
+    board.sweep(retention_s=0)
+    assert len(_classes(board)) == 8
+    board.wait(classes.UNUSED_EVERY_S)
+    while board.sweep(retention_s=0).removed:
+        pass
+    board.wait(classes.UNUSED_EVERY_S)
+    board.sweep()
+    # The outermost stay, so that no number is given twice.
+    assert {text.strip("[]") for text in _classes(board)} == {"node-cc", "c", "node-dd", "d"}
+    assert board.claimed(offer(node_id="node-c", handlers=["c"], free=2)) == ["for-c", "any-c"]
+
+
+def test_a_class_that_was_removed_comes_back_with_its_next_task(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classes, "STORED_MAX", 0)
+    _put_of_their_own(board, "a", "b")
+    _end_all(board, "a")
+    board.wait(1)
+    board.sweep(retention_s=0)
+    board.wait(classes.UNUSED_EVERY_S)
+    board.sweep()
+    _put_of_their_own(board, "a")
+    assert board.claimed(offer(node_id="node-a", handlers=["a", "b"], free=3)) == ["any-b", "for-a", "any-a"]
+    assert board.view("any-a").name == "a"
+    assert board.view("for-b").name == "b"
+
+
+def test_few_classes_are_kept(board: Board) -> None:
+    _put_of_their_own(board, "a", "b")
+    _end_all(board, "a", "b")
+    board.wait(1)
+    board.sweep(retention_s=0)
+    board.wait(classes.UNUSED_EVERY_S)
+    board.sweep()
+    assert len(_classes(board)) == 4
