@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from typing import Final
@@ -40,7 +41,8 @@ def run(settings: HubSettings) -> int:
 
 
 async def serve(settings: HubSettings) -> int:
-    """Run a hub until SIGTERM or SIGINT; give the exit status.
+    """Run a hub until SIGTERM or SIGINT; give the exit status. SIGHUP has it read its certificate and its rules of
+    alerts again; one that has a terminal is ended by it, for then the terminal has closed.
 
     Raises what `HubService.start` raises.
     """
@@ -51,6 +53,10 @@ async def serve(settings: HubSettings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    if not _has_terminal():
+        loop.add_signal_handler(signal.SIGHUP, _Reloads(service).begin)
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        loop.add_signal_handler(signal.SIGHUP, ended.set)
     try:
         await service.start()
         _calm_collector()
@@ -66,6 +72,35 @@ async def serve(settings: HubSettings) -> int:
         if picture is not None:
             await picture.stop()
     return 0
+
+
+class _Reloads:
+    """Reloads that were asked for by signals. One waits for the other; those that end last see the newest files."""
+
+    def __init__(self, service: HubService) -> None:
+        self._service = service
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._reload(), name="reload")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reload(self) -> None:
+        try:
+            await self._service.reload()
+        except Exception:
+            # The top of the task: a fault here must not be silent.
+            logger.exception("the settings could not be read again")
+
+
+def _has_terminal() -> bool:
+    """Tell whether this process has a terminal that it was started on, whatever its streams are."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _picture(settings: HubSettings) -> OwnTerminal | None:

@@ -10,15 +10,12 @@ import contextlib
 import logging
 import random
 import secrets
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from hub.alerts.certificates import expires_at
 from hub.alerts.facts import HubStart
 from hub.alerts.messages import HubName
 from hub.alerts.reading import AlertSettings, read_settings
@@ -63,6 +60,7 @@ from hub.store.submissions import Broadcasted, Submitted
 from hub.store.tasks import NewTask
 from hub.store.wishes import Cancelled, Revived
 from hub.store.writer import StoreWriter
+from hub.tls import Tls
 from hub.tokens import Grant, TokenBook
 from protocol.close_codes import CloseCode
 from protocol.frames import HubLimits, NodeFrame, Progress
@@ -115,7 +113,7 @@ class HubService:
         self._calls = Calls()
         self._tick_timer: asyncio.TimerHandle | None = None
         self._tick_at_s = 0.0
-        self._certificate_expires_at: float | None = None
+        self._tls: Tls | None = None
         self._idle = asyncio.Event()
         self._ends: contextlib.AsyncExitStack | None = None
         self._stopping = False
@@ -137,14 +135,13 @@ class HubService:
         async with contextlib.AsyncExitStack() as ends:
             self._open_store(ends)
             # Before anything is open: a certificate that cannot be read is the operator's to mend.
-            tls_for_nodes = self._tls(self.settings.client_ca)
-            tls_for_clients = self._tls(None)
+            tls = self._tls = self._load_tls()
             await self._begin(ends)
-            await self._gateway.start(self.settings.node_host, self.settings.node_port, tls_for_nodes)
+            await self._gateway.start(self.settings.node_host, self.settings.node_port, tls.for_nodes if tls else None)
             ends.push_async_callback(self._gateway.stop)
             application = make_application(self, self.settings, self._tokens, login_key=kept_key(self.settings.state))
             self._http = HttpServer(application)
-            await self._http.start(self.settings.http_host, self.settings.http_port, tls_for_clients)
+            await self._http.start(self.settings.http_host, self.settings.http_port, tls.for_clients if tls else None)
             ends.push_async_callback(self._http.stop)
             ends.callback(self.events.close)
             watching = self._loop.create_task(self._watch_tokens(), name="token watch")
@@ -218,7 +215,7 @@ class HubService:
                 clock=self._clock,
                 store=self,
             ),
-            AlertSettings() if settings.alerts is None else read_settings(settings.alerts),
+            self._alert_settings(),
             HubName(id=self.hub_id, version=hub_version()),
             certificate_paths=files,
         )
@@ -252,24 +249,41 @@ class HubService:
             gone_after_s=settings.gone_after_s,
         )
 
-    def _tls(self, client_ca: Path | None) -> ssl.SSLContext | None:
-        """Make the TLS side of a port; with ``client_ca``, who comes must show a certificate that it signed.
-
-        Raises:
-            OSError: a file cannot be read; `ssl.SSLError` where it is not what it should be.
-        """
+    def _load_tls(self) -> Tls | None:
+        """Give what the ports serve. Raises what `Tls` raises."""
         settings = self.settings
-        if settings.tls_cert is None:
-            return None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-        with contextlib.suppress(ValueError):
-            # What is loaded now is served until the hub is started again, whatever the file says later.
-            self._certificate_expires_at = expires_at(settings.tls_cert.read_text("ascii", "replace"))
-        if client_ca is not None:
-            context.load_verify_locations(client_ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
+        return None if settings.tls_cert is None else Tls(settings.tls_cert, settings.tls_key, settings.client_ca)
+
+    def _alert_settings(self) -> AlertSettings:
+        """Read the rules of alerts. Raises SettingsError."""
+        path = self.settings.alerts
+        return AlertSettings() if path is None else read_settings(path)
+
+    async def reload(self) -> bool:
+        """Read again, while all goes on, what may change under a hub that runs: certificates, and the rules and
+        channels of alerts. What cannot be stays as it was, and is told to the log. Gives whether all of it could be.
+        """
+        if self._ends is None:
+            # It has just read them, or is on its way down.
+            return True
+        is_well = True
+        if self._tls is not None:
+            try:
+                self._tls.load()
+            except OSError as error:
+                logger.error("the certificate stays as it was: %s", error)
+                is_well = False
+            else:
+                logger.info("the certificate was read again")
+        try:
+            alerts = self._alert_settings()
+            await self._alerts.reload(alerts)
+        except SettingsError as error:
+            logger.error("the rules of alerts stay as they were: %s; %s", error.message, error.remedy)
+            is_well = False
+        else:
+            logger.info("alerts: %d rules and %d channels were read", len(alerts.rules), len(alerts.channels))
+        return is_well
 
     @property
     def node_port(self) -> int:
@@ -547,7 +561,7 @@ class HubService:
             meter=self.meter,
             instruments=self.instruments,
             alerts=self._alerts,
-            certificate_expires_at=self._certificate_expires_at,
+            certificate_expires_at=None if self._tls is None else self._tls.expires_at,
             requests=requests,
             calls=len(self._calls),
         )

@@ -180,7 +180,8 @@ class NodeService:
 def run(settings: NodeSettings) -> int:
     """Run a node until it ends, and give the exit code.
 
-    SIGTERM and SIGINT drain it; a second one stops what runs. Call it in the main thread.
+    SIGTERM, SIGINT and a terminal that closes (SIGHUP, unless it is ignored) drain it; a second one stops what runs.
+    Call it in the main thread.
 
     Raises:
         NodeError: it cannot start; the text says what to do.
@@ -198,7 +199,11 @@ def run(settings: NodeSettings) -> int:
         else:
             service.stop_handlers(f"{name} again")
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        # Who starts it with nohup means it to outlive the terminal.
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         while (code := service.wait(SIGNALS_EVERY_S)) is None:
             pass

@@ -15,10 +15,12 @@ from tests.protocol.manager import Manager, manager
 settings.register_profile("moorline", deadline=None)
 settings.load_profile("moorline")
 
-# A shell that starts this in the background has it ignore Ctrl-C, and what is ignored is inherited: the programs that
-# tests interrupt would ignore it too.
+# A shell that starts this in the background has it ignore Ctrl-C, nohup the end of a terminal, and what is ignored is
+# inherited: the programs that tests send these to would ignore them too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True)

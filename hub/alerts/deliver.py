@@ -67,14 +67,37 @@ class Courier:
         self._hub = hub
         self._clock = clock
         self._forget = forget
+        self._luck = luck
         self._senders = senders
         # Messages that the store never had: nothing is to be removed there.
         self._unkept: set[str] = set()
-        self._lines = {name: _Line(name, sender, clock, self._done, luck) for name, sender in senders.items()}
+        self._lines = self._lines_to(senders)
+
+    def _lines_to(self, senders: Mapping[str, Sender]) -> dict[str, _Line]:
+        return {name: _Line(name, sender, self._clock, self._done, self._luck) for name, sender in senders.items()}
 
     def start(self, kept: Sequence[OutboundMessage] = ()) -> None:
         """Begin to deliver, first what an earlier process left."""
         self.take(kept)
+        for line in self._lines.values():
+            line.start()
+
+    async def revise(self, senders: Mapping[str, Sender]) -> None:
+        """Deliver through these from now on; what is being sent is waited for, for a bounded time. What waits on a
+        channel that is no more is dropped, as after a restart.
+        """
+        old_lines, old_senders = self._lines, self._senders
+        self._senders = senders
+        self._lines = self._lines_to(senders)
+        # New messages already wait in the new lines; what waited before goes in front of them.
+        await asyncio.gather(*(line.stop() for line in old_lines.values()))
+        for name, line in old_lines.items():
+            if name in self._lines:
+                self._lines[name].add_before(line.waiting())
+            else:
+                self._drop_strangers(line.waiting())
+        for sender in old_senders.values():
+            await sender.close()
         for line in self._lines.values():
             line.start()
 
@@ -85,13 +108,16 @@ class Courier:
         if not is_kept:
             self._unkept.update(message.id for message in messages)
         strangers = [message for message in messages if message.channel not in self._lines]
-        if strangers:
-            logger.warning("%d messages are for channels that are no more; dropped", len(strangers))
-            self._done([message.id for message in strangers])
+        self._drop_strangers(strangers)
         for message in messages:
             line = self._lines.get(message.channel)
             if line is not None:
                 line.add(message)
+
+    def _drop_strangers(self, messages: Sequence[OutboundMessage]) -> None:
+        if messages:
+            logger.warning("%d messages are for channels that are no more; dropped", len(messages))
+            self._done([message.id for message in messages])
 
     def _done(self, ids: Sequence[str]) -> None:
         kept = [message_id for message_id in ids if message_id not in self._unkept]
@@ -142,6 +168,7 @@ class _Line:
         self._failures = 0
         self._refusals = 0
         self._failure = ""
+        self._is_stopping = False
         self._sending: asyncio.Task[Sent] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -153,10 +180,10 @@ class _Line:
         task, self._task = self._task, None
         if task is None:
             return
+        self._is_stopping = True
         if self._sending is not None:
-            await asyncio.wait([self._sending], timeout=STOP_GRACE_S)
-            # One turn, so that what was taken is noted as such.
-            await asyncio.sleep(0)
+            # It ends by itself, with what was taken noted as such.
+            await asyncio.wait([task], timeout=STOP_GRACE_S)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -171,19 +198,29 @@ class _Line:
             self._forget([oldest.id])
         self._has_some.set()
 
+    def add_before(self, messages: Sequence[OutboundMessage]) -> None:
+        """Add what is older than all that waits here; called before `start`."""
+        newer = self.waiting()
+        self._waiting.clear()
+        for message in [*messages, *newer]:
+            self.add(message)
+
+    def waiting(self) -> list[OutboundMessage]:
+        return list(self._waiting)
+
     def state(self) -> ChannelState:
         return ChannelState(
             channel=self._name, waiting=len(self._waiting), failures=self._failures, failure=self._failure
         )
 
     async def _work(self) -> None:
-        while True:
+        while not self._is_stopping:
             await self._has_some.wait()
             message = self._waiting[0]
             sent = await self._send(message)
             if sent.is_taken:
                 self._note_taken(message)
-            elif not self._note_failure(message, sent):
+            elif not self._note_failure(message, sent) and not self._is_stopping:
                 await asyncio.sleep(delivering.pause_s(self._failures, self._luck()))
 
     async def _send(self, message: OutboundMessage) -> Sent:

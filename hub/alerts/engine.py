@@ -96,11 +96,8 @@ class AlertEngine:
         silences: Iterable[SilenceRow] = (),
     ) -> None:
         self._hub = hub
-        self._rules = {rule.name: rule for rule in settings.rules}
-        self._channels = {channel.name: channel for channel in settings.channels}
-        self._quiet_times = {quiet.name: quiet for quiet in settings.quiet_times}
-        windows = [rule.window_s for rule in settings.rules if isinstance(rule, FailureRate)]
-        self._recents = Recents(max(windows, default=60.0))
+        self._recents = Recents(_names_window_s(settings))
+        self._follow_settings(settings)
         self._pending: dict[Key, _Pending] = {}
         self._firing: dict[Key, AlertRow] = {}
         # What the last look found of alerts that fire: what is shown. What is stored and told is how they began.
@@ -115,6 +112,26 @@ class AlertEngine:
         self._looked_at: Facts | None = None
         self._ids_here: frozenset[str] = frozenset()
         self._has_overflowed = False
+
+    def _follow_settings(self, settings: AlertSettings) -> None:
+        self._rules = {rule.name: rule for rule in settings.rules}
+        self._channels = {channel.name: channel for channel in settings.channels}
+        self._quiet_times = {quiet.name: quiet for quiet in settings.quiet_times}
+
+    def revise(self, settings: AlertSettings) -> None:
+        """Follow other rules from the next look on. What fires goes on under the rule of its name, with the severity
+        that it began with, and is over with the next look if there is none; what is pending goes on where its rule is
+        still about the same.
+        """
+        kinds = {name: rule.kind for name, rule in self._rules.items()}
+        self._follow_settings(settings)
+        self._recents.look_back(_names_window_s(settings))
+        for key, pending in list(self._pending.items()):
+            rule = self._rules.get(key[0])
+            if rule is None or rule.kind != kinds[key[0]]:
+                del self._pending[key]
+            else:
+                pending.severity = rule.severity
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
@@ -333,6 +350,11 @@ class AlertEngine:
             silenced_until=None,
         )
         return msgspec.structs.replace(view, silenced_until=self._silenced_until(view, wall_s))
+
+
+def _names_window_s(settings: AlertSettings) -> float:
+    """Give how far back the rules look at attempts by name."""
+    return max((rule.window_s for rule in settings.rules if isinstance(rule, FailureRate)), default=60.0)
 
 
 def _episode_id(hub_id: str, key: Key, at: float) -> str:

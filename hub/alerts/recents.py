@@ -40,8 +40,13 @@ class Recents:
         self._departures: deque[tuple[float, str]] = deque(maxlen=DEPARTURES_MAX)
         self._alarms: dict[tuple[str, str], RecentAlarm] = {}
         self._samples: deque[tuple[float, Mapping[str, NameCounts]]] = deque()
-        self._sample_every_s = names_window_s / (SAMPLES_MAX - 1)
+        self._sample_every_s = 0.0
+        self.look_back(names_window_s)
         self._newest: Mapping[str, NameCounts] = {}
+
+    def look_back(self, names_window_s: float) -> None:
+        """Keep what a window of this length needs from now on."""
+        self._sample_every_s = names_window_s / (SAMPLES_MAX - 1)
 
     def take(self, facts: Facts) -> None:
         """Add what a look brings."""

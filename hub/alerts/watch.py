@@ -71,10 +71,11 @@ class AlertWatch:
         self._watched = watched
         self._settings = settings
         self._hub = hub
-        senders = make_senders({channel.name: channel for channel in settings.channels}, hub.version)
-        self._courier = Courier(hub, senders, clock=watched.now, forget=self._forget)
+        self._make_senders = make_senders
+        self._courier = Courier(hub, self._senders_of(settings), clock=watched.now, forget=self._forget)
         self._engine = AlertEngine(settings, hub)
         self._lookout = Lookout(watched, hub.version, certificate_paths)
+        self._reloading = asyncio.Lock()
         self._unsaved = 0
         self._unsaved_max = unsaved_max
         self._saving: set[asyncio.Task[None]] = set()
@@ -96,11 +97,31 @@ class AlertWatch:
     async def stop(self) -> None:
         """End; what is not delivered is kept in the store. Twice is harmless."""
         task, self._task = self._task, None
+        async with self._reloading:
+            await self._end(task)
+
+    async def _end(self, task: asyncio.Task[None] | None) -> None:
         ending = [*self._saving, *([] if task is None else [task])]
         for one in ending:
             one.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
         await self._courier.stop()
+
+    async def reload(self, settings: AlertSettings) -> None:
+        """Follow other rules, and tell through other channels, from the next look on. Nothing that fires or waits to
+        be told is forgotten.
+
+        Raises:
+            SettingsError: a channel names what is not there; all stays as it was.
+        """
+        async with self._reloading:
+            senders = self._senders_of(settings)
+            self._settings = settings
+            self._engine.revise(settings)
+            await self._courier.revise(senders)
+
+    def _senders_of(self, settings: AlertSettings) -> Mapping[str, Sender]:
+        return self._make_senders({channel.name: channel for channel in settings.channels}, self._hub.version)
 
     # --- looking ------------------------------------------------------------------------------------------------------
 

@@ -44,6 +44,8 @@ class Process:
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self.launcher: list[str] = []
         """What stands before the command: another program that runs it."""
+        self.has_terminal = True
+        """Whether it keeps the terminal that the tests were started on, if there is one."""
         self._command = command
         self._environment = environment
         self._process: subprocess.Popen[str] | None = None
@@ -73,6 +75,7 @@ class Process:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=not self.has_terminal,
         )
         self._reader = threading.Thread(target=self._read, args=(self._process,), daemon=True)
         self._reader.start()

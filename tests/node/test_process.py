@@ -64,7 +64,7 @@ async def hub() -> AsyncIterator[FakeHub]:
         yield hub
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_drains_and_the_process_ends_with_0(
     hub: FakeHub, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -53,8 +53,7 @@ class Desk:
     """An engine and its time. ``rows`` and ``silences`` are what a store would have."""
 
     def __init__(self, text: str = "", *, defaults: bool = False) -> None:
-        head = f"[alerts]\nuse_defaults = {str(defaults).lower()}\n"
-        self.settings: AlertSettings = settings_of(head + OPS + text)
+        self.settings = _settings(text, defaults)
         self.now_s = START_S
         self.began_s = START_S
         self.rows: dict[tuple[str, str], AlertRow] = {}
@@ -64,6 +63,11 @@ class Desk:
 
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
+
+    def revise(self, text: str, *, defaults: bool = False) -> None:
+        """Other rules, in the same process."""
+        self.settings = _settings(text, defaults)
+        self.engine.revise(self.settings)
 
     def restart(self) -> None:
         """Another process, with what the store has."""
@@ -95,6 +99,10 @@ class Desk:
 
     def states(self) -> list[tuple[str, str]]:
         return [(view.state, view.subject) for view in self.engine.shown(self.now_s)]
+
+
+def _settings(text: str, defaults: bool) -> AlertSettings:
+    return settings_of(f"[alerts]\nuse_defaults = {str(defaults).lower()}\n" + OPS + text)
 
 
 def subjects(said: Sequence[ToldAlert]) -> list[str]:

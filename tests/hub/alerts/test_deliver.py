@@ -162,3 +162,39 @@ async def test_a_test_goes_past_what_waits() -> None:
     assert await post.courier.test() == {"ops": TAKEN}
     assert all(tried.startswith("test-") for tried in sender.tried)
     await post.courier.stop()
+
+
+async def test_other_senders_go_on_with_what_waits_in_order_and_the_old_ones_are_closed() -> None:
+    before, after = Recorder(), Recorder()
+    before.gate.clear()
+    post = Post(before)
+    post.courier.start([message(1), message(2)])
+    await until(lambda: before.tried == ["m1"])
+    revising = asyncio.create_task(post.courier.revise({"ops": after}))
+    await asyncio.sleep(0)
+    # In the middle of it: behind what waits.
+    post.courier.take([message(3)])
+    before.gate.set()
+    await revising
+    await until(lambda: post.forgotten == ["m1", "m2", "m3"])
+    assert (before.tried, after.tried) == (["m1"], ["m2", "m3"])
+    assert (before.closed, after.closed) == (1, 0)
+    await post.courier.stop()
+    assert after.closed == 1
+
+
+async def test_what_waits_on_a_channel_that_is_no_more_is_dropped_and_a_new_one_is_served() -> None:
+    gone, new = Recorder(AWAY, AWAY, AWAY, AWAY), Recorder()
+    gone.gate.clear()
+    post = Post(gone)
+    post.courier.start([message(1)])
+    await until(lambda: gone.tried == ["m1"])
+    revising = asyncio.create_task(post.courier.revise({"chat": new}))
+    await asyncio.sleep(0)
+    gone.gate.set()
+    await revising
+    assert post.forgotten == ["m1"]
+    post.courier.take([message(2, "chat")])
+    await until(lambda: new.tried == ["m2"])
+    assert [state.channel for state in post.courier.states()] == ["chat"]
+    await post.courier.stop()

@@ -317,3 +317,46 @@ def test_no_two_firings_without_an_end_between_whatever_restarts(steps: list[tup
         assert states[:1] in ([], ["firing"])
         assert states[-1:] in ([], ["resolved"])
     assert desk.engine.counts() == (0, 0)
+
+
+# --- other rules, while it runs ---------------------------------------------------------------------------------------
+
+
+def test_other_rules_hold_from_the_next_look_on_and_what_fires_is_not_told_again() -> None:
+    desk = Desk(UNREACHABLE)
+    desk.wait(30)
+    assert desk.look(away=[away("n1")]) == [("firing", "n1")]
+    desk.revise("[rule.node_unreachable]\nfor_s = 5\n")
+    assert desk.look(away=[away("n1"), away("n2", desk.now_s)]) == []
+    desk.wait(5)
+    assert desk.look(away=[away("n1"), away("n2", desk.now_s - 5)]) == [("firing", "n2")]
+
+
+def test_what_is_pending_goes_on_under_a_rule_that_is_about_the_same() -> None:
+    desk = Desk(UNREACHABLE)
+    desk.look(away=[away("n1")])
+    desk.wait(20)
+    desk.revise(UNREACHABLE.replace("30", "25"))
+    assert desk.states() == [("pending", "n1")]
+    desk.wait(5)
+    assert desk.look(away=[away("n1")]) == [("firing", "n1")]
+
+
+def test_without_its_rule_what_is_pending_is_forgotten_and_what_fires_is_over() -> None:
+    desk = Desk(UNREACHABLE)
+    desk.wait(30)
+    desk.look(away=[away("n1")])
+    desk.look(away=[away("n1"), away("n2", desk.now_s)])
+    assert desk.states() == [("firing", "n1"), ("pending", "n2")]
+    desk.revise("")
+    assert desk.states() == [("firing", "n1")]
+    assert desk.look(away=[away("n1"), away("n2")]) == [("resolved", "n1")]
+    assert desk.messages[-1].message == "the rule node_unreachable is no more"
+
+
+def test_a_rule_that_became_another_kind_begins_anew() -> None:
+    desk = Desk('[rule.mine]\nkind = "node_unreachable"\nfor_s = 30\n')
+    desk.look(away=[away("n1")])
+    assert desk.states() == [("pending", "n1")]
+    desk.revise('[rule.mine]\nkind = "node_flapping"\n')
+    assert desk.states() == []
