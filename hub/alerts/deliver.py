@@ -128,10 +128,9 @@ class Courier:
     async def test(self) -> dict[str, Sent]:
         """Send a test through each channel at once, past what waits; give what came of it."""
         names = list(self._senders)
+        wall_s = self._clock().wall_s
         tests = [
-            self._senders[name].send(
-                trial_message(self._hub, name, f"test-{secrets.token_hex(8)}", self._clock().wall_s)
-            )
+            _sent(name, self._senders[name], trial_message(self._hub, name, f"test-{secrets.token_hex(8)}", wall_s))
             for name in names
         ]
         return dict(zip(names, await asyncio.gather(*tests), strict=True))
@@ -224,16 +223,12 @@ class _Line:
                 await asyncio.sleep(delivering.pause_s(self._failures, self._luck()))
 
     async def _send(self, message: OutboundMessage) -> Sent:
-        self._sending = asyncio.get_running_loop().create_task(self._sender.send(message))
+        self._sending = asyncio.get_running_loop().create_task(_sent(self._name, self._sender, message))
         try:
             return await self._sending
         except asyncio.CancelledError:
             self._sending.cancel()
             raise
-        except Exception as error:
-            # The edge of a sender: a fault of its own is a failure like any other.
-            logger.exception("the channel %s failed", self._name)
-            return Sent(is_taken=False, detail=repr(error))
         finally:
             self._sending = None
 
@@ -262,3 +257,12 @@ class _Line:
         if not self._waiting:
             self._has_some.clear()
         self._forget([message.id])
+
+
+async def _sent(name: str, sender: Sender, message: OutboundMessage) -> Sent:
+    """Try once. The edge of a sender: a fault of its own is a failure like any other."""
+    try:
+        return await sender.send(message)
+    except Exception as error:
+        logger.exception("the channel %s failed", name)
+        return Sent(is_taken=False, detail=repr(error))

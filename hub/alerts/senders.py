@@ -108,7 +108,7 @@ class WebhookSender:
         except TimeoutError:
             return Sent(is_taken=False, detail=f"no answer within {channel.timeout_s:g} s")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Sent(is_taken=False, detail=str(error) or type(error).__name__)
+            return Sent(is_taken=False, detail=_reason(error))
         detail = f"HTTP {answer.status} {_shown(said)}".rstrip()
         return Sent(is_taken=200 <= answer.status < 300, detail=detail, is_refused=answer.status in _REFUSALS)
 
@@ -137,6 +137,18 @@ class WebhookSender:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _reason(error: Exception) -> str:
+    """Say why there was no answer, without the address that some errors name: it may be a secret itself."""
+    match error:
+        case aiohttp.ClientResponseError():
+            said = error.message
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+            said = "the url cannot be used"
+        case _:
+            said = str(error)
+    return _shown(said.encode("utf-8", "replace")) or type(error).__name__
 
 
 def _secret_of(channel: WebhookChannel) -> bytes | None:
@@ -242,8 +254,10 @@ async def _write(process: asyncio.subprocess.Process, body: bytes) -> None:
     if stdin is None:
         raise AssertionError("it was made as a pipe")
     with contextlib.suppress(ConnectionError):
-        stdin.write(body + b"\n")
-        await stdin.drain()
+        # One that has ended already has closed it, and uvloop takes offence at what is written then.
+        if not stdin.is_closing():
+            stdin.write(body + b"\n")
+            await stdin.drain()
     # Not waited for: a wait that is cancelled leaves asyncio with an error that nobody can take.
     stdin.close()
 

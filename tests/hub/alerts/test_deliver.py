@@ -198,3 +198,10 @@ async def test_what_waits_on_a_channel_that_is_no_more_is_dropped_and_a_new_one_
     await until(lambda: new.tried == ["m2"])
     assert [state.channel for state in post.courier.states()] == ["chat"]
     await post.courier.stop()
+
+
+async def test_a_channel_with_a_fault_of_its_own_does_not_spoil_the_test_of_the_others() -> None:
+    post = Post(Recorder(RuntimeError("no idea")))
+    (sent,) = (await post.courier.test()).values()
+    assert sent == Sent(is_taken=False, detail="RuntimeError('no idea')")
+    await post.courier.stop()

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 
+from hub.alerts import senders
 from hub.alerts.channels import AppriseChannel, CommandChannel, WebhookChannel
 from hub.alerts.messages import HubName, trial_message
 from hub.alerts.senders import SAID_BYTES_MAX, AppriseSender, CommandSender, Sent, WebhookSender, senders_for
 from hub.errors import SettingsError
 from tests.hub.alerts.receiver import Receiver
+from tests.waiting import until
 
 MESSAGE = trial_message(HubName(id="hub-1", version="1"), "ops", "m1", 1.0)
 
@@ -86,6 +89,28 @@ async def test_a_receiver_that_does_not_answer_is_given_up_after_its_time() -> N
     assert sent == Sent(is_taken=False, detail="no answer within 0.1 s")
 
 
+@pytest.mark.parametrize(
+    "answer", [b"\x16\x03\x01 what is this\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 1000 + b"\r\n"]
+)
+async def test_what_is_no_answer_is_a_failure_that_does_not_show_the_address(answer: bytes) -> None:
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"}")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        sent = await post(f"http://127.0.0.1:{port}/hooks/s3cret")
+    assert not sent.is_taken
+    assert sent.detail
+    assert "s3cret" not in sent.detail
+
+
+async def test_an_address_of_another_kind_is_a_failure_that_does_not_show_it() -> None:
+    assert await post("ftp://host/hooks/s3cret") == Sent(is_taken=False, detail="the url cannot be used")
+
+
 async def test_of_a_long_answer_a_little_is_kept_and_it_is_harmless() -> None:
     async def answer(_: web.Request) -> web.Response:
         return web.Response(status=500, text="\x1b[31mred\n" + "x" * 1_000_000)
@@ -145,6 +170,20 @@ async def test_a_command_that_reads_nothing_and_prints_much_is_bounded() -> None
     assert not sent.is_taken
     assert sent.detail.startswith("exit status 3 xxx")
     assert len(sent.detail) < 250
+
+
+def test_a_command_that_has_ended_before_it_is_given_its_input_is_taken() -> None:
+    """On uvloop, which the hub uses: it takes offence where asyncio does not."""
+
+    async def run() -> None:
+        process = await asyncio.create_subprocess_exec("true", stdin=asyncio.subprocess.PIPE)
+        assert process.stdin is not None
+        await process.wait()
+        await until(process.stdin.is_closing)
+        await senders._write(process, b"{}")
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
 
 
 async def test_a_command_past_its_time_is_killed_with_what_it_started(tmp_path: Path) -> None:
