@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from hub.store.alerts import ForgetMessages, NoteAlerts
-from hub.store.assignments import Claim
+from hub.store.assignments import Claim, Fetch
 from hub.store.attempts import Record, Release
 from hub.store.contract import Operation
 from hub.store.errors import StoreUnavailableError
@@ -33,6 +33,7 @@ _COMMITS: Final[dict[type, str]] = {
     Broadcast: "broadcast",
     Cancel: "cancel",
     Claim: "claim",
+    Fetch: "fetch",
     ForgetMessages: "forget",
     NoteAlerts: "alert",
     NoteDeed: "note",

@@ -14,6 +14,7 @@ import ssl
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -53,7 +54,7 @@ CLOSE_TIMEOUT_S = 5.0
 MESSAGES_QUEUED_MAX = 16
 
 # What may wait to be sent to one node, in frames: all its slots, and acks for them. A node that does not read has far
-# more.
+# more. What tasks carry is bounded in bytes too (`hub.decisions.backlog`).
 FRAMES_WAITING_MAX = 20_000
 
 # How long one message may take to leave; a reader slower than that holds memory for nothing.
@@ -92,6 +93,10 @@ class GatewayEvents(Protocol):
         """Frames came, of one message. Raises ProtocolError if they came out of turn."""
         ...
 
+    def mark_left(self, connection: ConnectionId) -> None:
+        """All that was to be sent on a connection before its mark has left."""
+        ...
+
     def node_closed(self, connection: ConnectionId, reason: str) -> None:
         """The socket is gone."""
         ...
@@ -125,16 +130,33 @@ class _Socket(ServerConnection):
 
 class _Peer:
     """One accepted connection and what waits to be sent on it. ``close_by_s``: the loop's time by which it must be
-    closed; ``limit``: of what its writer does at this moment.
+    closed; ``limit``: of what its writer does at this moment; ``is_marked``: what waits now ends with a mark. When that
+    has left, ``tell_mark`` is called.
     """
 
-    __slots__ = ("close", "close_by_s", "flushing", "grant", "is_woken", "limit", "messages", "socket", "waiting")
+    __slots__ = (
+        "_ends_with_mark",
+        "_tell_mark",
+        "close",
+        "close_by_s",
+        "flushing",
+        "grant",
+        "is_marked",
+        "is_woken",
+        "limit",
+        "messages",
+        "socket",
+        "waiting",
+    )
 
-    def __init__(self, socket: _Socket, grant: NodeGrant | None) -> None:
+    def __init__(self, socket: _Socket, grant: NodeGrant | None, tell_mark: Callable[[], object]) -> None:
         self.socket = socket
         self.grant = grant
+        self._tell_mark = tell_mark
         self.waiting: deque[Frame] = deque()
         self.messages: Iterator[bytes] = iter(())
+        self.is_marked = False
+        self._ends_with_mark = False
         self.is_woken = False
         self.close: tuple[CloseCode, str] | None = None
         self.close_by_s = float("inf")
@@ -142,19 +164,31 @@ class _Peer:
         self.flushing: asyncio.Task[None] | None = None
 
     def next_message(self) -> bytes | None:
-        """Give the next message to send, with as many of the frames that wait as go into one; None if none waits."""
+        """Give the next message to send, with as many of the frames that wait as go into one; None if none waits.
+        To ask says that the one before has left.
+        """
         message = next(self.messages, None)
-        if message is None and self.waiting:
-            frames = list(self.waiting)
-            self.waiting.clear()
-            self.messages = _messages(frames)
-            message = next(self.messages, None)
+        if message is None:
+            if self._ends_with_mark:
+                self._ends_with_mark = False
+                self._tell_mark()
+            if self.waiting:
+                self._ends_with_mark, self.is_marked = self.is_marked, False
+                frames = list(self.waiting)
+                self.waiting.clear()
+                self.messages = _messages(frames)
+                message = next(self.messages, None)
+            elif self.is_marked:
+                # Behind nothing: what it was set for has left already.
+                self.is_marked = False
+                self._tell_mark()
         return message
 
     def forget(self) -> None:
         """Drop what waits."""
         self.waiting.clear()
         self.messages = iter(())
+        self.is_marked = self._ends_with_mark = False
 
 
 def _messages(frames: Sequence[Frame]) -> Iterator[bytes]:
@@ -352,7 +386,7 @@ class Gateway:
         number = self._last
         grant = self._grants.pop(socket, None)
         address = _address_of(socket)
-        self._peers[number] = _Peer(socket, grant)
+        self._peers[number] = _Peer(socket, grant, partial(self._tell_mark, number))
         self._addresses[address] += 1
         self._events.node_opened(number, grant.node_id if grant is not None else None)
         reason = "the connection broke"
@@ -410,6 +444,21 @@ class Gateway:
             peer.forget()
             self.close(number, CloseCode.TOO_SLOW, "too slow: it does not read what it is sent")
         self._wake(peer)
+
+    def mark(self, number: ConnectionId) -> None:
+        """Tell `mark_left` once all that waits for a connection has left. Dropped if it is gone, or goes before that.
+
+        All but the last message: that may still be in the socket's own buffer, which takes no other until it has left.
+        """
+        peer = self._peers.get(number)
+        if peer is None or peer.close is not None:
+            return
+        peer.is_marked = True
+        self._wake(peer)
+
+    def _tell_mark(self, number: ConnectionId) -> None:
+        # Not from within the writing: what follows is put to be sent.
+        asyncio.get_running_loop().call_soon(self._events.mark_left, number)
 
     def close(self, number: ConnectionId, code: CloseCode, reason: str) -> None:
         """Close a connection after what waits to be sent on it; one that does not read is not waited for."""
@@ -482,7 +531,7 @@ class Gateway:
             _give_up(peer, error)
         finally:
             peer.flushing = peer.limit = None
-            if peer.waiting:
+            if peer.waiting or peer.is_marked:
                 self._wake(peer)
 
 

@@ -328,6 +328,8 @@ class HubService:
                     self._writer.put(effect.operation, effect.ticket)
                 case does.Send():
                     self._gateway.send(effect.connection, effect.frames)
+                case does.Mark():
+                    self._gateway.mark(effect.connection)
                 case does.Close():
                     self._gateway.close(effect.connection, effect.code, effect.reason)
                 case does.Reply():
@@ -420,6 +422,10 @@ class HubService:
     def node_frames(self, connection: ConnectionId, message: Sequence[NodeFrame]) -> None:
         """Frames came. Raises ProtocolError if they came out of turn."""
         self._apply(self._core.received(connection, message, self._clock()))
+
+    def mark_left(self, connection: ConnectionId) -> None:
+        """All that was to be sent on a connection before its mark has left."""
+        self._apply(self._core.mark_left(connection))
 
     def node_closed(self, connection: ConnectionId, reason: str) -> None:
         """A socket is gone."""

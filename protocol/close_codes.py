@@ -18,6 +18,8 @@ class CloseCode(IntEnum):
     """The node's process ends without having drained."""
     TOO_BIG = 1009
     """A message or a frame was larger than the limit."""
+    INTERNAL_ERROR = 1011
+    """The hub failed at something of this session and cannot go on with it; come back, and all is said again."""
     SERVICE_RESTART = 1012
     """The hub stops in good order; come back after the spread that `go_away` named."""
     SUPERSEDED = 4000

@@ -4,9 +4,10 @@ No I/O, no clock, no asyncio: each method is handed the time and returns effects
 shell (`hub.service`) carries them out; a simulation does the same with a network and a store of its own.
 
 This is the door. Behind it are rooms, each with one concern: `hub.decisions.connections`, `hub.decisions.reception`,
-`hub.decisions.conversation`, `hub.decisions.results`, `hub.decisions.offers`, `hub.decisions.requests`,
-`hub.decisions.silences` and `hub.decisions.timetable`. They share one `hub.decisions.core_state`. A room may call those
-that it was made with, and none calls back. Answers of the store come in here, and go to whom they concern.
+`hub.decisions.conversation`, `hub.decisions.results`, `hub.decisions.pushes`, `hub.decisions.offers`,
+`hub.decisions.requests`, `hub.decisions.silences` and `hub.decisions.timetable`. They share one
+`hub.decisions.core_state`. A room may call those that it was made with, and none calls back. Answers of the store come
+in here, and go to whom they concern.
 
 Memory is a cache of the store. What it decides alone is only what to *try*: which slots to offer, whom to push to.
 Whether a task is assigned, settled or freed is decided in the store's transaction, whoever else writes there.
@@ -22,13 +23,14 @@ from hub.decisions.conversation import Conversation
 from hub.decisions.core_state import CoreSettings, CoreState
 from hub.decisions.effects import ConnectionId, Effect, RequestId, Ticket
 from hub.decisions.offers import Offers
+from hub.decisions.pushes import Pushes
 from hub.decisions.reception import Reception
 from hub.decisions.requests import Requests
 from hub.decisions.results import Results
 from hub.decisions.sessions import Fleet, LiveNode, Session
 from hub.decisions.silences import Silences
 from hub.decisions.timetable import Timetable
-from hub.store.assignments import Claimed
+from hub.store.assignments import Claimed, Fetched
 from hub.store.attempts import Recorded, Released
 from hub.store.node_views import NodeView
 from hub.store.nodes import Inherited, Reconciled
@@ -54,14 +56,15 @@ class HubCore:
 
     def __init__(self, settings: CoreSettings, *, new_id: Callable[[], str], luck: Callable[[], float]) -> None:
         state = self._state = CoreState(settings, luck)
-        self._offers = Offers(state)
+        self._pushes = Pushes(state)
+        self._offers = Offers(state, self._pushes)
         self._connections = Connections(state, self._offers)
-        self._reception = Reception(state, self._connections, self._offers, new_id=new_id)
+        self._reception = Reception(state, self._connections, self._pushes, self._offers, new_id=new_id)
         self._results = Results(state, self._offers)
         self._conversation = Conversation(state, self._connections, self._offers, self._results)
         self._silences = Silences(state)
         self._timetable = Timetable(state, self._connections, self._offers, self._silences)
-        self._requests = Requests(state, self._connections, self._offers, self._timetable)
+        self._requests = Requests(state, self._connections, self._pushes, self._offers, self._timetable)
         self.counts = state.counts
         """What happened so far, by name; for `/metrics`. Starts at 0 with the process."""
 
@@ -154,6 +157,14 @@ class HubCore:
         """A socket is gone, for whatever reason. The session stays, and so does everything the node runs."""
         return self._connections.close(connection, reason)
 
+    def mark_left(self, connection: ConnectionId) -> list[Effect]:
+        """All that was to be sent on a connection before its `hub.decisions.effects.Mark` has left: there is room."""
+        source = self._connections.get(connection)
+        session = None if source is None else source.session
+        if session is None or session.connection != connection:
+            return []
+        return self._pushes.mark_left(session) + self._offers.open(session)
+
     def received(self, connection: ConnectionId, message: Sequence[NodeFrame], now: Now) -> list[Effect]:
         """Act on the frames of one message; frames of a superseded connection are dropped.
 
@@ -241,6 +252,8 @@ class HubCore:
                 return self._offers.push(ticket, answer.assignments)
             case Reconciled(), does.RegisterTicket():
                 return self._reception.registered(ticket, answer)
+            case Fetched(), does.FetchTicket():
+                return self._pushes.fetched(ticket, answer) + self._offers.reopen(ticket.node_id)
             case Released(), does.ReleaseTicket():
                 return self._silences.released(ticket, answer, now)
             case Cancelled(), _:
@@ -271,4 +284,7 @@ class HubCore:
             case does.RegisterTicket():
                 why = "the hub could not register this node"
                 told += self._reception.refuse(ticket.connection, "internal", why, retry_after_s=30.0)
+            case does.FetchTicket():
+                # The next connect begins with all that is still to be sent.
+                told.append(does.Close(ticket.connection, CloseCode.INTERNAL_ERROR, "the hub could not read tasks"))
         return told

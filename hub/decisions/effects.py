@@ -56,6 +56,14 @@ class RecordTicket(Ticket, frozen=True, kw_only=True):
     keys: Sequence[AttemptKey]
 
 
+class FetchTicket(Ticket, frozen=True, kw_only=True):
+    """What this node lacks, to be sent on this connection. ``is_slice``: the next in order; else what was cancelled."""
+
+    node_id: str
+    connection: ConnectionId
+    is_slice: bool
+
+
 class LogTicket(Ticket, frozen=True, kw_only=True):
     """Log lines of this node."""
 
@@ -86,6 +94,12 @@ class Send(Struct, frozen=True):
 
     connection: ConnectionId
     frames: Sequence[Frame]
+
+
+class Mark(Struct, frozen=True):
+    """Say `mark_left` once all that was to be sent on this connection so far has left; never if it is gone before."""
+
+    connection: ConnectionId
 
 
 class Close(Struct, frozen=True):
@@ -128,4 +142,4 @@ class Alarm(Struct, frozen=True, kw_only=True):
     attempt: int | None = None
 
 
-Effect: TypeAlias = Persist | Send | Close | Reply | Tell | Alarm
+Effect: TypeAlias = Persist | Send | Mark | Close | Reply | Tell | Alarm

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Raw
-
 from hub.decisions import effects as does
+from hub.decisions.backlog import slice_of
 from hub.decisions.core_state import CoreState
 from hub.decisions.effects import Aside, Effect, Ticket
+from hub.decisions.pushes import Pushes
 from hub.decisions.scheduling import SlotPool
 from hub.decisions.sessions import Session
 from hub.store.assignments import Assignment, Claim, Offer
 from hub.store.tasks import TaskClass
-from protocol import frames
 
 # Nodes whose slots one periodic claim offers: a full turn of 1,000 nodes takes a minute, and a claim stays short.
 CLAIM_NODES_MAX = 32
@@ -26,19 +25,28 @@ CLAIM_NODES_MAX = 32
 class Offers:
     """What this hub offers of its nodes' slots. It owns the pool, and the ``aside`` of each session that is open."""
 
-    def __init__(self, state: CoreState) -> None:
+    def __init__(self, state: CoreState, pushes: Pushes) -> None:
         self._state = state
-        self._pool = SlotPool()
+        self._pushes = pushes
+        self._slice_bytes = slice_of(state.settings.backlog_bytes_max)
+        self._pool = SlotPool(self._slice_bytes)
 
     # --- offering -------------------------------------------------------------------------------------------------
 
     def open(self, session: Session) -> list[Effect]:
-        """Offer all free slots of a node that has just become ready for work."""
-        if self._state.is_stopping or not session.takes_work:
+        """Offer all free slots of a node that has just become ready for work, or has room for it again; nothing while
+        it has not.
+        """
+        if self._state.is_stopping or not session.takes_work or session.backlog.is_full:
             return []
         free = session.slots_free
         self._pool.open(session.profile, session.instance_id, free)
         return self._claim(self._pool.take_node(session.node_id, free))
+
+    def reopen(self, node_id: str) -> list[Effect]:
+        """Offer all free slots of a node again if it has room; nothing if it has no session."""
+        session = self._state.roster.get(node_id)
+        return [] if session is None else self.open(session)
 
     def close(self, node_id: str) -> None:
         """Offer this node no more; twice is harmless."""
@@ -51,7 +59,7 @@ class Offers:
 
     def take_freed(self, session: Session, freed: int) -> tuple[list[Offer], Aside]:
         """Offer the slots that these results free, and what is free besides, for the same commit."""
-        if self._state.is_stopping or not session.takes_work or session.connection is None:
+        if self._state.is_stopping or not session.takes_work or session.connection is None or session.backlog.is_full:
             return [], {}
         free = self._pool.free(session.node_id)
         besides = max(0, free)
@@ -61,7 +69,9 @@ class Offers:
             return [], {}
         self._pool.give(session.node_id, -besides)
         session.aside += besides
-        offer = Offer(profile=session.profile, instance_id=session.instance_id, free=offered)
+        offer = Offer(
+            profile=session.profile, instance_id=session.instance_id, free=offered, bytes_max=self._slice_bytes
+        )
         # Only what was taken from the pool goes back to it; freed slots enter it when the results are committed.
         return [offer], {session.node_id: does.Put(session.connection, besides)}
 
@@ -122,21 +132,8 @@ class Offers:
             self._pool.give(node_id, put.count - len(assigned))
             if assigned:
                 session.held.update((item.task_id, item.attempt) for item in assigned)
-                told.append(does.Send(put.connection, list(map(task_frame, assigned))))
+                told += self._pushes.push(session, assigned)
+                if session.backlog.is_full:
+                    # Until enough has left: then it is opened again.
+                    self.close(node_id)
         return told
-
-
-def task_frame(assignment: Assignment) -> frames.Task:
-    """Give the frame that carries an assignment to its node."""
-    payload = assignment.payload
-    if b"\n" in payload or b"\r" in payload:
-        # A frame is one line. Strings cannot hold a line end, so it is white space (RFC 8259, 2 and 7).
-        payload = payload.replace(b"\n", b" ").replace(b"\r", b" ")
-    return frames.Task(
-        task_id=assignment.task_id,
-        attempt=assignment.attempt,
-        name=assignment.name,
-        payload=Raw(payload),
-        timeout_s=assignment.timeout_s,
-        lease_s=assignment.lease_s,
-    )

@@ -11,7 +11,8 @@ from hub.decisions import effects as does
 from hub.decisions.connections import Connection, Connections
 from hub.decisions.core_state import CoreState
 from hub.decisions.effects import ConnectionId, Effect
-from hub.decisions.offers import Offers, task_frame
+from hub.decisions.offers import Offers
+from hub.decisions.pushes import Pushes
 from hub.decisions.sessions import Session, succession
 from hub.store.nodes import Reconciled, RegisterNode
 from hub.store.now import Now
@@ -30,15 +31,23 @@ class Reception:
     Args:
         state: what the core shares.
         connections: where a session that moves is taken from.
-        offers: where a node's slots are offered when it has come in.
+        pushes: what sends a node what it lacks when it has come in.
+        offers: where its slots are offered then.
         new_id: gives a new identifier for a session.
     """
 
     def __init__(
-        self, state: CoreState, connections: Connections, offers: Offers, *, new_id: Callable[[], str]
+        self,
+        state: CoreState,
+        connections: Connections,
+        pushes: Pushes,
+        offers: Offers,
+        *,
+        new_id: Callable[[], str],
     ) -> None:
         self._state = state
         self._connections = connections
+        self._pushes = pushes
         self._offers = offers
         self._new_id = new_id
 
@@ -176,7 +185,8 @@ class Reception:
             first = answer.unknown[0]
             message = f"{len(answer.unknown)} attempts that this store does not know, first {first[0]}/{first[1]}; kept"
             told.append(does.Alarm(kind="unknown_attempts", node_id=session.node_id, message=message))
-        return [*told, *self._offers.open(session)]
+        # The answer first: what the node lacks may be more than can be read, or sent, in one go.
+        return [*told, *self._pushes.begin(session, answer.push), *self._offers.open(session)]
 
     def _welcome(self, session: Session, answer: Reconciled, *, resumed: bool) -> list[Frame]:
         settings = self._state.settings
@@ -195,7 +205,6 @@ class Reception:
         if answer.keep or answer.stop or answer.forget:
             said.append(frames.Verdicts(keep=answer.keep, stop=answer.stop, forget=answer.forget))
         said += [frames.Cancel(task_id=key[0], attempt=key[1], reason="cancelled") for key in answer.cancel]
-        said += map(task_frame, answer.push)
         if session.draining:
             said.append(frames.GoAway(action="drain", reason="an operator asked for it"))
         return said

@@ -8,6 +8,7 @@ a restart of the hub, a disconnect, a move to another hub and a restored backup 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
 
 from msgspec import Struct
 
@@ -94,3 +95,22 @@ def _judge_extra(found: Reconciliation, key: AttemptKey, row: TaskRow | None, re
         found.unknown.append(key)
     else:
         refuse.append(key)
+
+
+def judge_kept(
+    key: AttemptKey, row: TaskRow | None, node_id: str, instance_id: str
+) -> Change | Literal["push", "gone"]:
+    """Decide about an attempt that waited until there was room to push it: the cell of what a node does not have once
+    more, with the row as it is by then. Give a `Change` where it was cancelled meanwhile.
+
+    Args:
+        key: the attempt. The instance lacks it, and nothing was said to it about that.
+        row: its task, None if the store knows it no more.
+        node_id: the node that it was assigned to.
+        instance_id: the instance that it was assigned to.
+    """
+    if row is None or row.key != key or not row.held or (row.node_id, row.instance_id) != (node_id, instance_id):
+        return "gone"
+    if row.state is TaskState.RUNNING:
+        return "push"
+    return lose(row, "cancelled before it arrived") or "gone"

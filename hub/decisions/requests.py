@@ -10,6 +10,7 @@ from hub.decisions.connections import Connections
 from hub.decisions.core_state import CoreState
 from hub.decisions.effects import Effect, RequestId, Ticket
 from hub.decisions.offers import Offers
+from hub.decisions.pushes import Pushes
 from hub.decisions.timetable import Timetable
 from hub.store.node_views import NodeView
 from hub.store.now import Now
@@ -18,14 +19,18 @@ from hub.store.tasks import NewTask, class_of
 from hub.store.wishes import Cancel, Cancelled, NodeWish, Revive
 from protocol import frames
 from protocol.close_codes import CloseCode
+from protocol.frames import AttemptKey
 
 
 class Requests:
     """Puts calls to the store, and tells the nodes whom they concern once they are committed."""
 
-    def __init__(self, state: CoreState, connections: Connections, offers: Offers, timetable: Timetable) -> None:
+    def __init__(
+        self, state: CoreState, connections: Connections, pushes: Pushes, offers: Offers, timetable: Timetable
+    ) -> None:
         self._state = state
         self._connections = connections
+        self._pushes = pushes
         self._offers = offers
         self._timetable = timetable
 
@@ -50,12 +55,14 @@ class Requests:
 
     def cancelled(self, answer: Cancelled) -> list[Effect]:
         """Tasks are cancelled: tell the nodes that run them. Who is away hears it with its next connect."""
-        told: list[Effect] = []
+        by_node: dict[str, list[AttemptKey]] = {}
         for row in answer.stop:
-            session = self._state.roster.get(row.node_id)
-            if session is not None and session.is_ready and session.connection is not None:
-                stop = frames.Cancel(task_id=row.task_id, attempt=row.attempt, reason="cancelled")
-                told.append(does.Send(session.connection, [stop]))
+            by_node.setdefault(row.node_id, []).append(row.key)
+        told: list[Effect] = []
+        for node_id, keys in by_node.items():
+            session = self._state.roster.get(node_id)
+            if session is not None:
+                told += self._pushes.withdraw(session, keys)
         return told
 
     def revive(self, request: RequestId, task_ids: Sequence[str]) -> list[Effect]:

@@ -79,9 +79,13 @@ class SlotPool:
 
     A slot is taken for an operation before it goes to the store and given back if it comes home unused, so that no slot
     is offered twice. Nodes of a class take turns, one slot each.
+
+    Args:
+        bytes_max: what one offer may be filled with, in bytes of payloads.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
         self._nodes: dict[str, _Slots] = {}
         # Nodes that may have a free slot, in turn, by class; a node without one drops out when its turn comes.
         self._turns: OrderedDict[TaskClass, deque[str]] = OrderedDict()
@@ -192,7 +196,9 @@ class SlotPool:
         for node_id, count in taken.items():
             slots = self._nodes[node_id]
             slots.free -= count
-            offers.append(Offer(profile=slots.profile, instance_id=slots.instance_id, free=count))
+            offers.append(
+                Offer(profile=slots.profile, instance_id=slots.instance_id, free=count, bytes_max=self._bytes_max)
+            )
         return offers
 
 

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from hub.decisions.backlog import BACKLOG_BYTES_MAX, Backlog
 from hub.decisions.effects import ConnectionId
 from hub.decisions.leases import is_silent
 from hub.store.assignments import NodeProfile
@@ -27,11 +28,13 @@ class Session:
     ``connection`` is None while the node is away. ``spread_s`` is what it was last told. ``is_ready``: its inventory is
     reconciled, so that it may be given work. ``held`` is what the store says it holds; ``settling`` the part of it
     whose results are on their way to the store; ``aside`` counts the slots that were put aside for operations under way
-    on this connection; ``skew_s`` says how far the node's wall clock is ahead of ours, None if it does not tell.
+    on this connection; ``backlog`` is what waits to be sent on it; ``skew_s`` says how far the node's wall clock is
+    ahead of ours, None if it does not tell.
     """
 
     __slots__ = (
         "aside",
+        "backlog",
         "connection",
         "cordoned",
         "draining",
@@ -72,6 +75,7 @@ class Session:
         self.draining = False
         self.leaving = frame.draining
         self.aside = 0
+        self.backlog = Backlog(BACKLOG_BYTES_MAX)
         self.logs_under_way = 0
         self.spread_s = 0.0
         self.held: set[AttemptKey] = set()

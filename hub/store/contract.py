@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from hub.decisions.samples import Sample
 from hub.store.alerts import AlertMemory, AwayNode, ForgetMessages, NoteAlerts, PutSilence, QueueHead
-from hub.store.assignments import Claim
+from hub.store.assignments import Claim, Fetch
 from hub.store.attempts import Record, Release
 from hub.store.events import Event, EventPage
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
@@ -46,6 +46,7 @@ Operation: TypeAlias = (
     Submit
     | Broadcast
     | Claim
+    | Fetch
     | Record
     | RegisterNode
     | NodeLeft

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from hub.store.assignments import Assignment
 from protocol.frames import AttemptKey, Inventory
 
 HUB_STOPPED = "the hub stopped"
@@ -39,7 +38,8 @@ class Reconciled(Struct, frozen=True, kw_only=True):
     """Answer to `RegisterNode`.
 
     ``keep``, ``stop``, ``forget``, ``cancel`` go to the node; ``acked`` are results that are final already;
-    ``push`` is to be pushed again; ``held`` is what the store now says the node holds (it uses its slots).
+    ``push`` is to be fetched (`hub.store.assignments.Fetch`) and pushed again; ``held`` is what the store now says the
+    node holds (it uses its slots).
     ``unknown`` are attempts that the store never heard of. ``cordoned`` and ``draining`` are the operator's wishes.
     """
 
@@ -47,7 +47,7 @@ class Reconciled(Struct, frozen=True, kw_only=True):
     stop: list[AttemptKey]
     forget: list[AttemptKey]
     cancel: list[AttemptKey]
-    push: list[Assignment]
+    push: list[AttemptKey]
     held: list[AttemptKey]
     unknown: list[AttemptKey]
     cordoned: bool

@@ -18,6 +18,7 @@ from typing import Final, TypeAlias, TypeVarTuple
 
 from hub import failpoints
 from hub.decisions.effects import Ticket
+from hub.store.assignments import Fetch
 from hub.store.attempts import Record
 from hub.store.commit_meter import CommitMeter
 from hub.store.contract import Committed, Operation, Store
@@ -216,5 +217,7 @@ def _weight(operation: Operation) -> int:
             return len(operation.tasks)
         case Record():
             return len(operation.results)
+        case Fetch():
+            return len(operation.keys)
         case _:
             return 1

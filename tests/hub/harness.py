@@ -40,6 +40,7 @@ class Hub:
         self.replies: dict[int, object] = {}
         self.alarms: list[does.Alarm] = []
         self.told: list[does.Tell] = []
+        self.marks: list[int] = []
         self._last_request = 0
         self._last_connection = 0
 
@@ -55,6 +56,8 @@ class Hub:
                 case does.Send():
                     if effect.connection not in self.closes:
                         self.sent[effect.connection] += effect.frames
+                case does.Mark():
+                    self.marks.append(effect.connection)
                 case does.Close():
                     self.closes.setdefault(effect.connection, (effect.code, effect.reason))
                 case does.Reply():
@@ -86,6 +89,12 @@ class Hub:
         """Commit until nothing is pending."""
         while self.pending:
             self.commit()
+
+    def read(self) -> None:
+        """Let the nodes read all that was sent to them, and what follows, until no mark is under way."""
+        while self.marks:
+            self.apply(self.core.mark_left(self.marks.pop(0)))
+            self.settle()
 
     def tick(self, after_s: float = 0.0) -> None:
         """Let time pass in steps as short as a hub's own: a longer one means that the hub stood still."""
@@ -122,10 +131,10 @@ class Hub:
         self.apply(call(self._last_request))
         return self._last_request
 
-    def submit(self, *task_ids: str, name: str = "work", **options: object) -> None:
+    def submit(self, *task_ids: str, name: str = "work", payload: bytes = b"{}", **options: object) -> None:
         """Submit tasks in one call, committed."""
         wanted = TaskOptions(**options)
-        tasks = [NewTask(task_id=task_id, name=name, options=wanted) for task_id in task_ids]
+        tasks = [NewTask(task_id=task_id, name=name, payload=payload, options=wanted) for task_id in task_ids]
         self.ask(lambda request: self.core.submit(request, tasks, self.now))
         self.settle()
 

@@ -40,6 +40,7 @@ class Recorder:
         self.opened: list[tuple[int, str | None]] = []
         self.messages: list[tuple[int, list[NodeFrame]]] = []
         self.closed: dict[int, str] = {}
+        self.marks: list[int] = []
         self.refuse: Exception | None = None
         self.happened = asyncio.Event()
 
@@ -51,6 +52,10 @@ class Recorder:
         if self.refuse is not None:
             raise self.refuse
         self.messages.append((connection, list(message)))
+        self.happened.set()
+
+    def mark_left(self, connection: int) -> None:
+        self.marks.append(connection)
         self.happened.set()
 
     def node_closed(self, connection: int, reason: str) -> None:
@@ -307,6 +312,44 @@ async def test_what_is_sent_to_a_connection_that_is_gone_is_dropped(door: Door) 
     door.gateway.send(1, [frames.HeartbeatAck(sequence=1)])
     door.gateway.close(1, CloseCode.NORMAL, "bye")
     assert door.gateway.connections == 0
+
+
+async def test_a_mark_comes_back_when_what_was_to_be_sent_before_it_has_left(door: Door) -> None:
+    socket = await door.knock(max_queue=1)
+    await door.recorder.until(lambda: door.recorder.opened)
+    # Behind nothing.
+    door.gateway.mark(1)
+    await door.recorder.until(lambda: door.recorder.marks)
+    socket.transport.pause_reading()
+    filler = [frames.UnknownSession(session_id="x" * 1000) for _ in range(FRAMES_WAITING_MAX - 10)]
+    door.gateway.send(1, filler)
+    door.gateway.mark(1)
+    # Once the writer is in the middle of it; what is said now is behind the mark.
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    door.gateway.send(1, [frames.HeartbeatAck(sequence=1)])
+    assert door.gateway._peers[1].waiting
+    assert len(door.recorder.marks) == 1
+    socket.transport.resume_reading()
+    got = 0
+    while got <= len(filler):
+        got += (await socket.recv(decode=False)).count(b"\n") + 1
+    await door.recorder.until(lambda: len(door.recorder.marks) == 2)
+    assert door.recorder.marks == [1, 1]
+
+
+async def test_a_mark_of_a_connection_that_is_gone_does_not_come_back(door: Door) -> None:
+    door.gateway.mark(1)
+    stuck = await door.knock(max_queue=1)
+    await door.recorder.until(lambda: door.recorder.opened)
+    stuck.transport.pause_reading()
+    door.gateway.send(1, [frames.UnknownSession(session_id="x" * 1000)] * (FRAMES_WAITING_MAX - 10))
+    door.gateway.mark(1)
+    await asyncio.sleep(0)
+    stuck.transport.abort()
+    await door.recorder.until(lambda: door.recorder.closed)
+    door.gateway.mark(1)
+    assert door.recorder.marks == []
 
 
 async def test_a_close_comes_after_what_was_to_be_sent(door: Door) -> None:

@@ -40,6 +40,7 @@ class Seat(Struct, gc=False):
     operation: int
     offer: Offer
     left: int
+    bytes_left: int
 
 
 class Taken(Struct, frozen=True, gc=False):
@@ -159,7 +160,7 @@ class _Deal:
             self._take(seat, task, payload)
             if is_fresh:
                 self.fresh_seqs.add(task.seq)
-            if seat.left > 0:
+            if seat.left > 0 and seat.bytes_left > 0:
                 turns.append((seat, lines))
 
     def write(self) -> None:
@@ -207,6 +208,7 @@ class _Deal:
 
     def _take(self, seat: Seat, task: StoredTask, payload: bytes) -> None:
         seat.left -= 1
+        seat.bytes_left -= len(payload)
         task.code = RUNNING
         task.held = 1
         task.attempt += 1
@@ -235,7 +237,10 @@ def deal(
         The assignments of each operation, and which fresh tasks found a slot.
     """
     seats = [
-        Seat(number, offer, offer.free) for number, group in enumerate(offers) for offer in group if offer.free > 0
+        Seat(number, offer, offer.free, offer.bytes_max)
+        for number, group in enumerate(offers)
+        for offer in group
+        if offer.free > 0
     ]
     dealt = Dealt([[] for _ in offers], set())
     if not seats:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from hub.decisions.reconciliation import reconcile
+from hub.decisions.reconciliation import judge_kept, reconcile
 from hub.decisions.samples import STEP_S
 from hub.decisions.settlement import return_unstarted
-from hub.store.assignments import Assignment
+from hub.store.assignments import Assignment, Fetch, Fetched
 from hub.store.node_views import NodeView
 from hub.store.nodes import HUB_STOPPED, HubStarted, Inherited, NodeLeft, NodeSeen, Reconciled, RegisterNode
 from hub.store.sqlite import bulk, codes, node_queries, rows, settling
-from hub.store.sqlite.rows import StoredTask
+from hub.store.sqlite.claiming import ASSIGNED_BYTES_MAX
 from hub.store.sqlite.settling import Settled
 from hub.store.sqlite.transaction import Transaction
 from hub.store.wishes import NodeWish
 from protocol.frames import AttemptKey
 
 _encode = msgspec.json.Encoder().encode
+
+# Payload bytes that the fetches of one transaction read, as much as one that assigns (`hub.store.sqlite.claiming`).
+FETCHED_BYTES_MAX: Final = ASSIGNED_BYTES_MAX
 
 
 class _Wishes(Struct, array_like=True):
@@ -62,7 +65,7 @@ def register(tx: Transaction, operation: RegisterNode) -> Reconciled:
         stop=found.stop,
         forget=found.forget,
         cancel=found.cancel,
-        push=_pushes(tx, found.push, tasks),
+        push=found.push,
         held=found.held,
         unknown=found.unknown,
         cordoned=wishes is not None and wishes.cordoned == 1,
@@ -70,13 +73,32 @@ def register(tx: Transaction, operation: RegisterNode) -> Reconciled:
     )
 
 
-def _pushes(tx: Transaction, pushed: Collection[AttemptKey], tasks: dict[str, StoredTask]) -> list[Assignment]:
-    assignments = []
-    for task_id, _ in pushed:
-        task = tasks[task_id]
-        name = tx.classes.get(task.class_id).name
-        assignments.append(rows.assignment_of(task, name, rows.payload_of(tx.connection, task)))
-    return assignments
+def fetch(tx: Transaction, operation: Fetch) -> Fetched:
+    """Read what is to be pushed to an instance that lacks it, and free what was cancelled before it was."""
+    condition = "tasks.id IN (SELECT value FROM json_each(?))"
+    named = bulk.among([task_id for task_id, _ in operation.keys])
+    stored = rows.select_ordered(tx.connection, condition, "tasks.seq", [named], payload=True)
+    by_id = {task.task_id: task for task in stored}
+    # However many nodes came at once: what one transaction reads is in memory as a whole.
+    left_bytes = min(operation.bytes_max, FETCHED_BYTES_MAX - tx.fetched_bytes)
+    assignments: list[Assignment] = []
+    gone: list[AttemptKey] = []
+    settled: list[Settled] = []
+    for key in operation.keys:
+        task = by_id.get(key[0])
+        verdict = judge_kept(key, None if task is None else rows.row_of(task), operation.node_id, operation.instance_id)
+        if task is None or verdict == "gone":
+            gone.append(key)
+        elif verdict != "push":
+            settled.append(Settled(task, verdict))
+            gone.append(key)
+        elif left_bytes > 0:
+            payload = rows.payload_of(tx.connection, task)
+            left_bytes -= len(payload)
+            tx.fetched_bytes += len(payload)
+            assignments.append(rows.assignment_of(task, tx.classes.get(task.class_id).name, payload))
+    settling.write(tx, settled)
+    return Fetched(assignments=assignments, gone=gone)
 
 
 def _note_presence(tx: Transaction, operation: RegisterNode, state: str) -> None:

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from hub.decisions.samples import Sample
 from hub.store.alerts import AlertMemory, AwayNode, ForgetMessages, NoteAlerts, PutSilence, QueueHead
-from hub.store.assignments import Claim, Claimed
+from hub.store.assignments import Claim, Claimed, Fetch
 from hub.store.attempts import Record, Recorded, Release
 from hub.store.contract import Committed, Operation
 from hub.store.events import EventPage
@@ -373,6 +373,7 @@ _MANY: Final[dict[type, Callable[..., list[object]]]] = {
 }
 _ONE: Final[dict[type, Callable[..., object]]] = {
     Broadcast: submitting.broadcast,
+    Fetch: nodes.fetch,
     RegisterNode: nodes.register,
     NodeLeft: nodes.left,
     NodeWish: nodes.wish,

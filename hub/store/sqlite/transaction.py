@@ -69,7 +69,8 @@ class Transaction:
     """A transaction that has begun on ``connection``.
 
     ``queued`` holds the class of each task that was put into the queue and not assigned since, by ``seq``;
-    ``key_holders`` how many attempts hold a concurrency key (see `hub.store.sqlite.keys`).
+    ``key_holders`` how many attempts hold a concurrency key (see `hub.store.sqlite.keys`); ``fetched_bytes`` is the
+    size of the payloads that were read to be pushed.
     """
 
     def __init__(self, connection: sqlite3.Connection, classes: Classes, now: Now) -> None:
@@ -86,6 +87,7 @@ class Transaction:
         self.runs: list[tuple[int, float]] = []
         self.failed: list[int] = []
         self.accepted = 0
+        self.fetched_bytes = 0
         self._totals: dict[str, Totals] = {}
         self._turns: list[Turn] = []
         self._changes_before = connection.total_changes

@@ -17,6 +17,8 @@ from hub.store.tasks import TaskClass, TaskOptions
 
 WORK = TaskClass("work")
 
+SLICE_BYTES = 1000
+
 
 def profile(node_id: str = "n", *, handlers: str = "work", **labels: str) -> NodeProfile:
     return NodeProfile(node_id=node_id, handlers=frozenset(handlers.split()), labels=labels)
@@ -48,7 +50,7 @@ def test_a_node_serves_a_class_or_says_what_is_missing(wanted: TaskClass, reason
 
 
 def test_a_slot_is_offered_once_until_it_is_given_back() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     pool.open(profile(), "i", 2)
     assert taken(pool.take(WORK, 5)) == {"n": 2}
     assert pool.take(WORK, 1) == []
@@ -57,7 +59,7 @@ def test_a_slot_is_offered_once_until_it_is_given_back() -> None:
 
 
 def test_nodes_take_turns() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     for node_id in "abc":
         pool.open(profile(node_id), "i", 4)
     assert taken(pool.take(WORK, 5)) == {"a": 2, "b": 2, "c": 1}
@@ -66,7 +68,7 @@ def test_nodes_take_turns() -> None:
 
 
 def test_only_nodes_that_can_serve_are_offered() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     pool.open(profile("a", gpu="h100"), "i", 1)
     pool.open(profile("b"), "i", 1)
     pool.open(profile("c", handlers="play"), "i", 1)
@@ -76,7 +78,7 @@ def test_only_nodes_that_can_serve_are_offered() -> None:
 
 
 def test_a_class_that_is_aimed_at_a_node_asks_only_it() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     pool.open(profile("a"), "i", 3)
     pool.open(profile("b"), "i", 3)
     assert taken(pool.take(TaskClass("work", (), "b"), 2)) == {"b": 2}
@@ -86,7 +88,7 @@ def test_a_class_that_is_aimed_at_a_node_asks_only_it() -> None:
 
 
 def test_a_closed_node_is_offered_no_more_and_takes_nothing_back() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     pool.open(profile(), "i", 2)
     pool.take(WORK, 1)
     pool.close("n")
@@ -97,14 +99,14 @@ def test_a_closed_node_is_offered_no_more_and_takes_nothing_back() -> None:
 
 
 def test_a_node_that_opens_after_a_class_was_seen_joins_it() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     assert pool.take(WORK, 1) == []
     pool.open(profile(), "i", 1)
     assert taken(pool.take(WORK, 1)) == {"n": 1}
 
 
 def test_a_node_that_holds_more_than_its_slots_is_not_offered_until_it_has_room() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     pool.open(profile(), "i", -2)
     assert pool.take(WORK, 1) == []
     pool.give("n", 2)
@@ -114,7 +116,7 @@ def test_a_node_that_holds_more_than_its_slots_is_not_offered_until_it_has_room(
 
 
 def test_all_nodes_get_their_turn_when_any_are_asked() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     for number in range(5):
         pool.open(profile(f"n{number}"), "i", 2)
     first, second, third = (taken(pool.take_any(2)) for _ in range(3))
@@ -125,7 +127,7 @@ def test_all_nodes_get_their_turn_when_any_are_asked() -> None:
 
 
 def test_the_memory_of_classes_is_bounded() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     pool.open(profile(handlers=" ".join(f"h{number}" for number in range(CLASSES_REMEMBERED_MAX + 10))), "i", 1)
     for number in range(CLASSES_REMEMBERED_MAX + 10):
         assert taken(pool.take(TaskClass(f"h{number}"), 1)) == {"n": 1}
@@ -136,7 +138,7 @@ def test_the_memory_of_classes_is_bounded() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, 4), st.booleans()), max_size=60))
 def test_what_is_taken_never_exceeds_what_is_free(steps: list[tuple[str, int, bool]]) -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     free = dict.fromkeys("abcd", 3)
     for node_id in free:
         pool.open(profile(node_id), "i", 3)
@@ -236,7 +238,7 @@ def test_the_summary_is_a_sentence_for_the_person_on_call() -> None:
 
 
 def test_a_node_that_lost_a_handler_is_offered_for_it_no_more() -> None:
-    pool = SlotPool()
+    pool = SlotPool(SLICE_BYTES)
     pool.open(profile("a"), "i", 10)
     pool.open(profile("b"), "i", 10)
     pool.take(WORK, 1)

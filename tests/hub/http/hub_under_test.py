@@ -15,6 +15,7 @@ from hub.alerts.facts import Disk, NameCounts, PresentNode
 from hub.alerts.messages import HubName
 from hub.alerts.reading import AlertSettings
 from hub.alerts.watch import AlertWatch
+from hub.decisions.backlog import BACKLOG_BYTES_MAX
 from hub.decisions.meter import Histogram
 from hub.decisions.sessions import Fleet, LiveNode
 from hub.disk import DiskSpace
@@ -263,7 +264,7 @@ class HubUnderTest:
     def claim(self, node_id: str = "n1", *handlers: str, free: int = 100) -> list[str]:
         """Start what is queued; give the ids."""
         profile = NodeProfile(node_id=node_id, handlers=frozenset(handlers or ("work",)))
-        offer = Offer(profile=profile, instance_id=f"{node_id}-i", free=free)
+        offer = Offer(profile=profile, instance_id=f"{node_id}-i", free=free, bytes_max=BACKLOG_BYTES_MAX)
         (claimed,) = self.backend.execute(Claim(offers=[offer]))
         return [assignment.task_id for assignment in claimed.assignments]
 

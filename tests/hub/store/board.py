@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
+from hub.decisions.backlog import BACKLOG_BYTES_MAX
 from hub.decisions.lifecycle import TaskState
-from hub.store.assignments import Assignment, Claim, Claimed, NodeProfile, Offer
+from hub.store.assignments import Assignment, Claim, Claimed, Fetch, Fetched, NodeProfile, Offer
 from hub.store.attempts import AttemptResult, Record, Recorded, Release, Released, Silence, Verdict
 from hub.store.contract import Committed, Operation, Store
 from hub.store.nodes import NodeRegistration, Reconciled, RegisterNode
@@ -66,9 +67,9 @@ class Board:
         assert isinstance(answer, Submitted)
         return answer
 
-    def put(self, task_id: str = "", name: str = "work", **options: Any) -> str:
+    def put(self, task_id: str = "", name: str = "work", payload: bytes = b"{}", **options: Any) -> str:
         """Submit one task without an offer; give its id."""
-        (accepted,) = self.submit(self.new(task_id, name, **options)).accepted
+        (accepted,) = self.submit(self.new(task_id, name, payload, **options)).accepted
         return accepted.task_id
 
     def claim(self, *offers: Offer) -> list[Assignment]:
@@ -157,6 +158,14 @@ class Board:
         assert isinstance(answer, Reconciled)
         return answer
 
+    def fetch(
+        self, *keys: AttemptKey, node_id: str = "n", instance_id: str = "i", bytes_max: int = BACKLOG_BYTES_MAX
+    ) -> Fetched:
+        operation = Fetch(node_id=node_id, instance_id=instance_id, keys=keys, bytes_max=bytes_max)
+        answer = self.one(operation)
+        assert isinstance(answer, Fetched)
+        return answer
+
 
 def offer(
     free: int = 1,
@@ -164,9 +173,10 @@ def offer(
     instance_id: str = "i",
     handlers: Sequence[str] = ("work",),
     labels: dict[str, str] | None = None,
+    bytes_max: int = BACKLOG_BYTES_MAX,
 ) -> Offer:
     profile = NodeProfile(node_id=node_id, handlers=frozenset(handlers), labels=labels or {})
-    return Offer(profile=profile, instance_id=instance_id, free=free)
+    return Offer(profile=profile, instance_id=instance_id, free=free, bytes_max=bytes_max)
 
 
 def result(key: AttemptKey, outcome: Outcome = "succeeded", node_id: str = "n", **more: Any) -> AttemptResult:

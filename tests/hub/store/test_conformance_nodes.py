@@ -6,12 +6,15 @@ import pytest
 
 from hub.decisions.lifecycle import TaskState
 from hub.decisions.sessions import REMEMBERED_S
+from hub.store.assignments import Fetch, Fetched
 from hub.store.attempts import Silence
 from hub.store.node_views import NodeView
 from hub.store.nodes import HubStarted, Inherited, NodeLeft, NodeSeen
 from hub.store.sqlite import departed
+from hub.store.sqlite.nodes import FETCHED_BYTES_MAX
 from hub.store.wishes import NodeWish
-from tests.hub.store.board import START_S, Board, offer
+from protocol.frames import AttemptKey
+from tests.hub.store.board import START_S, Board, offer, result
 
 
 def _node(board: Board, node_id: str = "n") -> NodeView:
@@ -147,10 +150,71 @@ def test_what_never_arrived_is_pushed_again_as_the_same_attempt(board: Board) ->
     board.register()
     board.submit(board.new("a", payload=b'{"x":1}', timeout_s=3.0), offers=[offer()])
     told = board.register()
-    (pushed,) = told.push
+    assert (told.push, told.held) == ([("a", 1)], [("a", 1)])
+    (pushed,) = board.fetch(*told.push).assignments
     assert (pushed.task_id, pushed.attempt, pushed.payload, pushed.timeout_s) == ("a", 1, b'{"x":1}', 3.0)
     assert (pushed.node_id, pushed.instance_id) == ("n", "i")
-    assert told.held == [("a", 1)]
+
+
+def test_what_is_fetched_comes_in_order_up_to_its_bytes(board: Board) -> None:
+    board.register()
+    sizes = {"a": 10, "b": 5000, "c": 10, "d": 10}
+    board.submit(*(board.new(task_id, payload=b" " * size) for task_id, size in sizes.items()), offers=[offer(4)])
+    keys = [("d", 1), ("b", 1), ("a", 1), ("c", 1)]
+    assert _fetched(board, keys, bytes_max=11) == ["d", "b"]
+    assert _fetched(board, keys, bytes_max=5010) == ["d", "b"]
+    assert _fetched(board, keys, bytes_max=5011) == ["d", "b", "a"]
+    assert _fetched(board, keys, bytes_max=1) == ["d"]
+    assert _fetched(board, keys, bytes_max=0) == []
+    assert [item.payload for item in board.fetch(("b", 1)).assignments] == [b" " * 5000]
+
+
+def _fetched(board: Board, keys: list[AttemptKey], bytes_max: int) -> list[str]:
+    fetched = board.fetch(*keys, bytes_max=bytes_max)
+    assert fetched.gone == []
+    return [item.task_id for item in fetched.assignments]
+
+
+def test_fetches_of_one_transaction_share_what_it_may_read_and_the_first_is_always_served(board: Board) -> None:
+    board.register()
+    size = 256 * 1024
+    tasks = [board.new(payload=b" " * size) for _ in range(80)]
+    board.submit(*tasks[:40], offers=[offer(40, bytes_max=1 << 30)])
+    board.submit(*tasks[40:], offers=[offer(40, bytes_max=1 << 30)])
+    keys = [(task.task_id, 1) for task in tasks]
+    operations = [
+        Fetch(node_id="n", instance_id="i", keys=keys[at : at + 20], bytes_max=20 * size) for at in range(0, 80, 20)
+    ]
+    counts = [len(answer.assignments) for answer in board.run(*operations) if isinstance(answer, Fetched)]
+    assert counts == [20, 20, 20, 4]
+    assert sum(counts) * size == FETCHED_BYTES_MAX
+
+
+def test_what_was_cancelled_before_it_was_fetched_is_freed(board: Board) -> None:
+    board.register()
+    key = board.running("a")
+    board.running("b")
+    board.cancel("a")
+    fetched = board.fetch(key, ("b", 1))
+    assert (fetched.gone, [item.task_id for item in fetched.assignments]) == ([key], ["b"])
+    assert _node(board).slots_in_use == 1
+    assert board.state("a") is TaskState.CANCELLED
+    assert board.fetch(key) == Fetched(assignments=[], gone=[key])
+
+
+def test_what_is_no_longer_the_instances_is_not_fetched(board: Board) -> None:
+    board.register()
+    mine, over = board.running("mine"), board.running("over")
+    board.record(result(over))
+    for fetched in (
+        board.fetch(over, ("nothing", 1)),
+        board.fetch((mine[0], 2), ("mine", 0)),
+        board.fetch(mine, mine, node_id="m"),
+        board.fetch(mine, mine, instance_id="i2"),
+    ):
+        assert fetched.assignments == []
+        assert len(fetched.gone) == 2
+    assert _node(board).slots_in_use == 1
 
 
 def test_what_a_dead_instance_had_runs_again(board: Board) -> None:

@@ -50,6 +50,22 @@ def test_an_offered_slot_is_filled_in_the_same_commit(board: Board) -> None:
     assert (view.state, view.node, view.attempt, view.held) == (TaskState.RUNNING, "n7", 1, True)
 
 
+def test_an_offer_is_filled_until_its_bytes_are_reached_and_always_with_one(board: Board) -> None:
+    for _ in range(6):
+        board.put(payload=b" " * 100)
+    assert len(board.claim(offer(6, bytes_max=1))) == 1
+    assert len(board.claim(offer(6, bytes_max=100))) == 1
+    # Others are filled beside it.
+    assigned = board.claim(offer(6, bytes_max=101), offer(6, "m", bytes_max=1000))
+    assert sorted(item.node_id for item in assigned) == ["m", "m", "n", "n"]
+
+
+def test_a_submitted_task_beyond_an_offers_bytes_is_queued(board: Board) -> None:
+    submitted = board.submit(*(board.new(payload=b" " * 100) for _ in range(3)), offers=[offer(3, bytes_max=150)])
+    assert [item.state for item in submitted.accepted] == ["running", "running", "queued"]
+    assert board.last.waiting == {TaskClass("work"): 1}
+
+
 def test_an_older_task_goes_before_a_submitted_one(board: Board) -> None:
     board.put("old")
     submitted = board.submit(board.new("new"), offers=[offer()])

@@ -227,7 +227,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert sorted(told.keep + told.cancel) == sorted(keys)
             return
         running = {name for name, task in held.items() if task.state is TaskState.RUNNING}
-        assert {item.task_id for item in told.push} == running
+        assert {task_id for task_id, _ in told.push} == running
         for name in held.keys() - running:
             held[name].holder = None
 
