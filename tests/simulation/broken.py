@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from hub.decisions import effects as does
 from hub.decisions import leases, reconciliation, settlement
+from hub.decisions.backlog import Backlog
 from hub.decisions.connections import Connections
 from hub.decisions.core import HubCore
 from hub.decisions.effects import Effect
@@ -28,6 +29,7 @@ from hub.store.assignments import Assignment
 from hub.store.attempts import AttemptResult, Change, Release, Silence, TaskRow
 from hub.store.contract import Operation
 from hub.store.now import Now
+from hub.store.sqlite import nodes as sqlite_nodes
 from hub.store.sqlite.classes import Classes
 from node.decisions import effects as node_does
 from node.decisions.attempts import Attempts, Held, Stage
@@ -120,6 +122,28 @@ def _push_what_an_earlier_instance_had(
     if row.state is TaskState.RUNNING:
         found.push.append(row.key)
         found.held.append(row.key)
+
+
+# --- what waits for room ---------------------------------------------------------------------------------------------
+
+
+_judge_kept = reconciliation.judge_kept
+
+
+def _push_what_is_held(key: AttemptKey, row: TaskRow | None, node_id: str, instance_id: str) -> Any:
+    """Pushes what was cancelled while its push waited."""
+    verdict = _judge_kept(key, row, node_id, instance_id)
+    return verdict if verdict == "gone" else "push"
+
+
+def _keep_nothing(self: Backlog, keys: Iterable[AttemptKey]) -> None:
+    """Forgets what cannot be sent at once."""
+
+
+def _admit_all(self: Backlog, assigned: Sequence[Assignment]) -> Sequence[Assignment]:
+    """Sends whatever was assigned, however much waits."""
+    self.waiting_bytes += sum(len(item.payload) for item in assigned)
+    return assigned
 
 
 # --- what is answered when --------------------------------------------------------------------------------------------
@@ -344,6 +368,9 @@ RULES: dict[str, tuple[type[Kit], Sequence[Patch]]] = {
         Kit,
         [(reconciliation, "_judge_missing", _push_what_an_earlier_instance_had)],
     ),
+    "push-what-was-cancelled-meanwhile": (Kit, [(sqlite_nodes, "judge_kept", _push_what_is_held)]),
+    "forget-what-has-no-room": (Kit, [(Backlog, "keep", _keep_nothing)]),
+    "push-whatever-waits": (Kit, [(Backlog, "admit", _admit_all)]),
     "no-margin-behind-a-lease": (Kit, [(leases, "margin_s", lambda lease_s: 0.0)]),
     "node-keeps-no-lease": (Kit, [(Attempts, "run_out", lambda self, now_s, confirmed_s: [])]),
     "node-looks-at-leases-late": (_kit(node_core=_LeasesLate), ()),

@@ -15,6 +15,7 @@ from hub.store.wishes import Cancelled
 from tests.simulation.agenda import Agenda, Trace
 from tests.simulation.hub_machine import HubProcess
 from tests.simulation.node_disk import Work
+from tests.simulation.plan import PAYLOAD_BYTES
 from tests.simulation.truth import Truth
 
 # How long a client waits for an answer before it asks again.
@@ -56,6 +57,9 @@ class Clients:
         self.unanswered += 1
         _Call(self, what, ask, on_answer, tries).try_now()
 
+    def _any_payload(self) -> bytes:
+        return b"{}".ljust(self._luck.choice(PAYLOAD_BYTES))
+
     def _answered(self) -> None:
         self.unanswered -= 1
 
@@ -64,7 +68,9 @@ class Clients:
         for task_id in task_ids:
             self.work[task_id] = work
             self._truth.submitted(task_id, options)
-        tasks = [NewTask(task_id=task_id, name="work", options=options) for task_id in task_ids]
+        tasks = [
+            NewTask(task_id=task_id, name="work", payload=self._any_payload(), options=options) for task_id in task_ids
+        ]
         self.ask(
             f"submit {' '.join(task_ids)}",
             lambda core, request, now: core.submit(request, tasks, now),
@@ -85,7 +91,7 @@ class Clients:
         for node_id in node_ids:
             self.work[f"{group}.{node_id}"] = work
             self._truth.submitted(f"{group}.{node_id}", options)
-        template = NewTask(task_id=group, name="work", options=options)
+        template = NewTask(task_id=group, name="work", payload=self._any_payload(), options=options)
         self.ask(
             f"broadcast {group}", lambda core, request, now: core.broadcast(request, template), self._note_broadcasted
         )
@@ -134,11 +140,21 @@ class Clients:
         self.submit(task_ids, options, work)
         if self._luck.random() < 0.1:
             self.submit(task_ids, options, work)
+        if self._luck.random() < 0.15:
+            # Somebody thinks better of it at once.
+            after_s = self._luck.choice((self._luck.random() * 0.05, self._luck.uniform(0.05, 3)))
+            self._agenda.after(after_s, lambda: self._cancel_all(task_ids))
 
     def cancel_something(self) -> None:
         """Cancel any task that was asked for."""
         if self._truth.tasks:
             self.cancel(self._luck.choice(list(self._truth.tasks)))
+
+    def _cancel_all(self, task_ids: Sequence[str]) -> None:
+        for task_id in task_ids:
+            # With an idempotency key another id may have been there first.
+            if task_id in self._truth.tasks:
+                self.cancel(task_id)
 
     def revive_something(self) -> None:
         """Have any task that failed, or was cancelled, run again."""

@@ -42,6 +42,7 @@ class TaskTruth:
     cancel_asked: bool = False
     revive_asked: bool = False
     final: str = ""
+    final_since: int = 0
     finals: set[str] = field(default_factory=set)
     replied: set[str] = field(default_factory=set)
     runs: int = 0

@@ -42,6 +42,10 @@ PENDING_MAX = 400
 # The real hub ticks twice a second; a tick costs a commit, and nothing here hangs on so little.
 TICK_S_MAX = 2.0
 
+# How long what was put to be sent may wait for a node that reads slowly, and how often that happens.
+SLOW_READ_S = 3.0
+SLOW_READS = 0.3
+
 # How long a hub that is told to end goes on committing, as the real one does.
 STOP_GRACE_S = 2.0
 
@@ -71,6 +75,7 @@ class Door:
         self.line = line
         self.waiting: list[Frame] = []
         self.is_flushing = False
+        self.is_marked = False
         self.is_open = False
         self.greeted_s = 0.0
         self.closing: Closed | None = None
@@ -98,6 +103,7 @@ class HubProcess(Process):
         self.core = parts.core(settings, new_id=self._new_id, luck=luck.random)
         self._admission = Admission(settings.admissions_per_s)
         self._hub_id = settings.hub_id
+        self._backlog_bytes_max = settings.backlog_bytes_max
         self._doors: dict[int, Door] = {}
         self._newest: dict[str, int] = {}
         self._told: deque[Callable[[], None]] = deque()
@@ -193,6 +199,8 @@ class HubProcess(Process):
                     self._put(effect.operation, effect.ticket)
                 case does.Send():
                     self._send(effect.connection, effect.frames)
+                case does.Mark():
+                    self._mark(effect.connection)
                 case does.Close():
                     self._close(effect.connection, effect.code, effect.reason)
                 case does.Reply():
@@ -360,9 +368,29 @@ class HubProcess(Process):
                 for key in frame.attempts:
                     self.truth.acked(key)
         door.waiting += frames
-        if not door.is_flushing:
-            door.is_flushing = True
-            self.soon(lambda: self._flush(door))
+        self._check_backlog(door)
+        self._plan_flush(door)
+
+    def _check_backlog(self, door: Door) -> None:
+        """Whatever a node's slots are, only so much waits for it: a backlog, and the task that passed it."""
+        sizes = [len(bytes(frame.payload)) for frame in door.waiting if isinstance(frame, Task)]
+        if sum(sizes[:-1]) >= self._backlog_bytes_max:
+            raise BrokenError("queues are bounded", f"{sum(sizes)} bytes wait on line {door.line.number}")
+
+    def _mark(self, number: int) -> None:
+        door = self._doors.get(number)
+        if door is not None and door.closing is None:
+            self.step(f"mark on line {number}")
+            door.is_marked = True
+            self._plan_flush(door)
+
+    def _plan_flush(self, door: Door) -> None:
+        if door.is_flushing:
+            return
+        door.is_flushing = True
+        # Only tasks are so large that they have to wait for room.
+        is_slow = any(isinstance(frame, Task) for frame in door.waiting) and self.luck.random() < SLOW_READS
+        self.soon(lambda: self._flush(door), SLOW_READ_S if is_slow else 0.002)
 
     def _flush(self, door: Door) -> None:
         """Let what waits leave, in as few messages as it fits into."""
@@ -370,10 +398,18 @@ class HubProcess(Process):
         frames, door.waiting = door.waiting, []
         for message in encode_messages(frames):
             door.line.to_node.send(message)
+        if door.is_marked:
+            door.is_marked = False
+            number = door.line.number
+            self.soon(lambda: self._tell_mark(number))
         if door.closing is not None:
             door.line.to_node.send(door.closing)
             # Without the other side's word the socket is dropped; what it still says until then is read.
             self.after(CLOSE_WITHIN_S, lambda: self.take(door.line, Closed(1006, "closed")))
+
+    def _tell_mark(self, number: int) -> None:
+        self.step(f"what was marked on line {number} has left")
+        self._apply(self.core.mark_left(number))
 
     def _close(self, number: int, code: int, reason: str) -> None:
         door = self._doors.get(number)
@@ -381,9 +417,7 @@ class HubProcess(Process):
             return
         self.step(f"close line {number}: {code} {reason}")
         door.closing = Closed(code, reason)
-        if not door.is_flushing:
-            door.is_flushing = True
-            self.soon(lambda: self._flush(door))
+        self._plan_flush(door)
 
     # --- the API ------------------------------------------------------------------------------------------------------
 

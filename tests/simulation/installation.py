@@ -107,6 +107,7 @@ class Installation:
             heartbeat_s=self.plan.heartbeat_s,
             admissions_per_s=self.plan.admissions_per_s,
             gone_after_s=GONE_AFTER_S,
+            backlog_bytes_max=self.plan.backlog_bytes_max,
         )
         self.trace.note("world", f"{name} starts")
         self.hub = self._kit.hub_process(

@@ -12,6 +12,9 @@ Kind = Literal["calm", "links", "nodes", "leases", "fleet", "twins", "backup"]
 # A lease that no run can outlive.
 ENDLESS_S = 100_000.0
 
+# The size of a payload: some are larger than the whole of a backlog.
+PAYLOAD_BYTES = (2, 10, 40)
+
 # How many seeds in a hundred are of each kind.
 _SHARES: dict[Kind, int] = {"calm": 3, "links": 24, "nodes": 38, "leases": 12, "fleet": 6, "twins": 8, "backup": 9}
 
@@ -81,6 +84,7 @@ class Plan:
     acts: int
     faults_s: float
     faults: tuple[Fault, ...]
+    backlog_bytes_max: int
 
     @property
     def is_gentle(self) -> bool:
@@ -115,13 +119,15 @@ def plan_of(seed: int) -> Plan:
         kind=kind,
         nodes=nodes,
         # Where leases run out another node must have room at once, or nobody would see two handlers at a time.
-        slots=tuple(luck.choice((1, 1, 2, 3)) + (3 if kind == "leases" else 0) for _ in range(nodes)),
+        slots=tuple(luck.choice((1, 1, 2, 3, 6)) + (3 if kind == "leases" else 0) for _ in range(nodes)),
         heartbeat_s=heartbeat_s,
         leases_s=leases_s,
         admissions_per_s=luck.choice((300.0, 300.0, 2.0)),
         acts=luck.randint(4, 16),
         faults_s=faults_s,
         faults=_faults(luck, kind, nodes, faults_s),
+        # So little that some push waits for another in every seed, and that one slot's task may be too much.
+        backlog_bytes_max=luck.choice((1, 12, 30, 60)),
     )
 
 

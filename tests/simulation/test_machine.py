@@ -69,6 +69,11 @@ class Installation(RuleBasedStateMachine):
         if wire := self._wire(pick):
             self.world.deliver_to_node(wire)
 
+    @rule(pick=picks)
+    def tell_mark(self, pick: int) -> None:
+        if wire := self._wire(pick):
+            self.world.tell_mark(wire)
+
     @rule(node_id=nodes, pick=picks, outcome=st.sampled_from(["succeeded", "failed"]))
     def finish(self, node_id: str, pick: int, outcome: Outcome) -> None:
         running = list(self.world.machines[node_id].running)

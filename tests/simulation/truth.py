@@ -42,6 +42,7 @@ class Truth:
         self.stored: set[AttemptKey] = set()
         self.freed: set[AttemptKey] = set()
         self.assigned: dict[AttemptKey, str] = {}
+        self._follows = 0
         self._holders: dict[str, tuple[str, float]] = {}
         """By task: the instance that the newest assignment names, and since when."""
         self.given_back: set[AttemptKey] = set()
@@ -74,7 +75,8 @@ class Truth:
             self.tasks[task_id].replied.add(state)
 
     def follow(self, events: Iterable[Event]) -> None:
-        """A client that follows events was told these."""
+        """A client that follows events was told these, of one commit."""
+        self._follows += 1
         for event in events:
             if event.id != self.last_event_id + 1:
                 raise BrokenError("events without a gap", f"event {event.id} follows event {self.last_event_id}")
@@ -94,6 +96,7 @@ class Truth:
         if task.final and not self.forgot:
             raise BrokenError("one outcome", f"{event.task_id} was {task.final}, then {event.state}")
         task.final = event.state
+        task.final_since = self._follows
         task.finals.add(event.state)
         self._check_outcome(event, task)
 
@@ -284,6 +287,10 @@ class Truth:
         """A hub is about to send a task."""
         if key not in self.assigned:
             raise BrokenError("pushed after its commit", f"{key} is sent, and no commit assigned it")
+        task = self.tasks.get(key[0])
+        # What one commit assigned and then cancelled is sent, and its `cancel` behind it.
+        if task is not None and task.final and task.final_since < self._follows and not self.forgot:
+            raise BrokenError("what is over is not pushed", f"{key} is sent, and clients were told {task.final}")
 
     def acked(self, key: AttemptKey) -> None:
         """A hub is about to ack a result."""

@@ -35,6 +35,9 @@ from protocol.frames import AttemptKey, Outcome
 HANDLERS = ("work",)
 LEASE_S = 60.0
 
+# Two of the payloads here: some pushes wait.
+BACKLOG_BYTES_MAX = 4
+
 
 class Wire:
     """A connection: bytes on their way in both directions, and which end still believes in it."""
@@ -45,6 +48,7 @@ class Wire:
         self.to_hub: deque[bytes] = deque()
         self.to_node: deque[bytes] = deque()
         self.is_cut = False
+        self.is_marked = False
         self.hub_has_it = True
         self.node_has_it = True
 
@@ -110,7 +114,7 @@ class World:
             return
         self.store = SqliteStore.open(self._path, durability="normal")
         self.hub = HubCore(
-            CoreSettings(hub_id="hub", heartbeat_s=10.0),
+            CoreSettings(hub_id="hub", heartbeat_s=10.0, backlog_bytes_max=BACKLOG_BYTES_MAX),
             new_id=lambda: f"s{next(self._numbers)}",
             luck=self.luck.random,
         )
@@ -160,6 +164,10 @@ class World:
                     wire = self.wires.get(effect.connection)
                     if wire is not None and wire.hub_has_it and not wire.is_cut:
                         wire.to_node.extend(encode_messages(effect.frames))
+                case hub_does.Mark():
+                    wire = self.wires.get(effect.connection)
+                    if wire is not None:
+                        wire.is_marked = True
                 case hub_does.Close():
                     self._hub_closes(effect.connection)
                 case hub_does.Reply():
@@ -329,6 +337,12 @@ class World:
             self.heard_s[self.machines[wire.node_id].instance_id] = self.now_s
         self._apply_hub(self.hub.received(wire.number, frames, self.now))
 
+    def tell_mark(self, wire: Wire) -> None:
+        """What was to be sent on a connection has left."""
+        if self.hub is not None and wire.is_marked and wire.hub_has_it:
+            wire.is_marked = False
+            self._apply_hub(self.hub.mark_left(wire.number))
+
     def deliver_to_node(self, wire: Wire) -> None:
         machine = self.machines[wire.node_id]
         if machine.core is None or not wire.node_has_it or not wire.to_node:
@@ -446,6 +460,7 @@ class World:
         for wire in list(self.wires.values()):
             self.deliver_to_hub(wire)
             self.deliver_to_node(wire)
+            self.tell_mark(wire)
             self.notice_at_hub(wire)
             self.notice_at_node(wire)
             if not wire.hub_has_it and not wire.node_has_it:
