@@ -10,10 +10,12 @@ import pytest
 
 from hub.failpoints import NAMES
 from moorline import Client, HubUnavailableError
+from protocol import frames
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet, fleet_in, until
 from tests.faults.armed import restart
 from tests.faults.crowd import carry_on_through, online
+from tests.faults.raw_node import connected, register, succeeded
 
 # Reached when a node comes back, or an operator acts: not by a client's work.
 COMING_BACK = {
@@ -21,12 +23,13 @@ COMING_BACK = {
 }
 BROADCASTING = {"hub.before_commit.broadcast", "hub.after_commit.broadcast", "hub.before_reply.broadcast"}
 RELEASING = {"hub.before_commit.release", "hub.after_commit.release"}
+FETCHING = {"hub.before_commit.fetch", "hub.after_commit.fetch"}
 # Four heartbeats.
 LEASE_S = 4.0
 
 # Reached when somebody is to be told: `test_alerts_interrupted.py`.
 TELLING = {f"hub.{when}_commit.{what}" for when in ("before", "after") for what in ("alert", "forget")}
-POINTS = sorted(set(NAMES) - COMING_BACK - BROADCASTING - RELEASING - TELLING)
+POINTS = sorted(set(NAMES) - COMING_BACK - BROADCASTING - RELEASING - FETCHING - TELLING)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +80,32 @@ async def test_a_hub_that_dies_as_a_node_comes_back_finds_it_back_again(fleet: F
     crowd.check()
     node.kill()
     fleet.nodes.remove(node)
+
+
+@pytest.mark.parametrize("point", sorted(FETCHING))
+async def test_a_hub_that_dies_as_it_reads_what_a_node_lacks_pushes_it_when_it_is_back(
+    fleet: Fleet, point: str
+) -> None:
+    hub = fleet.hub
+    restart(hub, f"{point}:kill")
+    greeting = register("n-lacking", handlers=[app.noop.name])
+    async with Client(hub.url) as client:
+        async with connected(hub.node_url) as node:
+            await node.enter(greeting)
+            lacking = await client.submit(app.noop.options(node="n-lacking"))
+            keys = await node.tasks(1)
+        async with connected(hub.node_url) as node:
+            await node.enter(greeting)
+            await asyncio.to_thread(hub.wait_for_death)
+        await asyncio.to_thread(hub.start)
+        async with connected(hub.node_url) as node:
+            await node.enter(greeting)
+            assert await node.tasks(1) == keys == [(lacking.id, 1)]
+            await node.send(*map(succeeded, keys))
+            await node.until_acked(keys)
+            await node.send(frames.Bye())
+            await node.closed()
+        await lacking.result(PATIENCE_S)
 
 
 @pytest.mark.parametrize("point", sorted(BROADCASTING))

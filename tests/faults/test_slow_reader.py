@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,8 +19,8 @@ from moorline import Client
 from moorline.handles import TaskHandle
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet
-from tests.faults.bystander import start_with_good_node, undisturbed
-from tests.faults.raw_node import registered
+from tests.faults.bystander import NODE_ID, start_with_good_node, undisturbed
+from tests.faults.raw_node import connected, register, registered, succeeded
 from tests.faults.waiting import until
 
 MIB = 1024 * 1024
@@ -30,6 +31,9 @@ TASKS = 150
 
 # What the allocator and the database's cache take of their own accord.
 SLACK_BYTES = 64 * MIB
+
+# For one node: far more than the slack.
+FLOOD = 480
 
 READERS = 20
 ROUNDS = 2
@@ -44,27 +48,64 @@ def memory_bytes(fleet: Fleet) -> int:
     return int(psutil.Process(fleet.hub.pid).memory_info().rss)
 
 
+def peak_bytes(fleet: Fleet) -> int:
+    """Give the most that the hub has held so far."""
+    status = Path(f"/proc/{fleet.hub.pid}/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+
 async def test_a_stopped_node_is_given_up_and_what_waited_for_it_is_freed(fleet: Fleet) -> None:
     start_with_good_node(fleet)
-    slow = fleet.add_node("slow", slots=TASKS)
+    slow = fleet.add_node("slow", slots=FLOOD)
     slow.wait_for_line("connected to hub")
     to_slow = app.echo.options(node="slow")
     async with undisturbed(fleet) as bystander:
         client = bystander.client
-        # A first round with a node that reads: what is held after it is what work takes, not what waits.
-        await run(client, to_slow)
-        before_bytes = memory_bytes(fleet)
+        # A first round with a node that reads: what was held in it is what work takes, not what waits.
+        await run(client, to_slow, FLOOD)
+        before_bytes = peak_bytes(fleet)
         for times in range(1, ROUNDS + 1):
             os.kill(slow.pid, signal.SIGSTOP)
-            handles = await submit(client, to_slow)
+            handles = await submit(client, to_slow, FLOOD)
             await until_dropped(fleet, times)
             os.kill(slow.pid, signal.SIGCONT)
-            assert [await handle.result(PATIENCE_S) for handle in handles] == [PAYLOAD] * TASKS
-        grown_bytes = memory_bytes(fleet) - before_bytes
-        waited_bytes = ROUNDS * TASKS * len(PAYLOAD)
+            assert [await handle.result(PATIENCE_S) for handle in handles] == [PAYLOAD] * FLOOD
+        grown_bytes = peak_bytes(fleet) - before_bytes
+        waited_bytes = FLOOD * len(PAYLOAD)
         print(f"{waited_bytes / MIB:.0f} MiB for a stopped node: the hub has grown {grown_bytes / MIB:.0f} MiB")
-        assert grown_bytes < TASKS * len(PAYLOAD) + SLACK_BYTES
+        assert grown_bytes < SLACK_BYTES < waited_bytes
     assert fleet.truth.twice() == []
+
+
+async def test_a_node_that_lost_what_it_was_pushed_and_reads_nothing_takes_bounded_memory(fleet: Fleet) -> None:
+    start_with_good_node(fleet)
+    greeting = register("lossy", slots=FLOOD, handlers=[app.hold.name])
+    async with connected(fleet.hub.node_url) as node, Client(fleet.hub.url) as client:
+        await node.enter(greeting)
+        async with node.beating():
+            await submit(client, app.hold.options(node="lossy"), FLOOD)
+            keys = await node.tasks(FLOOD)
+    # A hub that has done nothing yet: what it holds more is held for this node.
+    fleet.hub.kill()
+    fleet.hub.start()
+    fleet.node(NODE_ID).wait_for_line("connected to hub", 2)
+    async with undisturbed(fleet):
+        before_bytes = peak_bytes(fleet)
+        async with connected(fleet.hub.node_url) as node:
+            # The same process, and it has nothing of all that.
+            await node.enter(greeting)
+            node.socket.transport.pause_reading()
+            await until_dropped(fleet, 1)
+        grown_bytes = peak_bytes(fleet) - before_bytes
+        waited_bytes = FLOOD * len(PAYLOAD)
+        print(f"{waited_bytes / MIB:.0f} MiB for a node that lost it: the hub has grown {grown_bytes / MIB:.0f} MiB")
+        assert grown_bytes < SLACK_BYTES < waited_bytes
+        async with connected(fleet.hub.node_url) as node:
+            await node.enter(greeting)
+            async with node.beating():
+                assert await node.tasks(FLOOD) == keys
+                await node.send(*map(succeeded, keys))
+                await node.until_acked(keys)
 
 
 async def until_dropped(fleet: Fleet, times: int) -> None:
@@ -72,13 +113,13 @@ async def until_dropped(fleet: Fleet, times: int) -> None:
     await until(lambda: fleet.hub.log.count(DROPPED) >= times, "the connection is dropped", GIVEN_UP_WITHIN_S)
 
 
-async def submit(client: Client, kind: Any) -> list[TaskHandle[Any]]:
+async def submit(client: Client, kind: Any, tasks: int = TASKS) -> list[TaskHandle[Any]]:
     """Submit the payloads, in bodies of less than a megabyte: of more, the HTTP library warns."""
-    return [handle for _ in range(TASKS // 3) for handle in await client.submit_many(kind, [PAYLOAD] * 3)]
+    return [handle for _ in range(tasks // 3) for handle in await client.submit_many(kind, [PAYLOAD] * 3)]
 
 
-async def run(client: Client, kind: Any) -> None:
-    for handle in await submit(client, kind):
+async def run(client: Client, kind: Any, tasks: int = TASKS) -> None:
+    for handle in await submit(client, kind, tasks):
         assert await handle.result(PATIENCE_S) == PAYLOAD
 
 
