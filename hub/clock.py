@@ -39,20 +39,25 @@ class Clock:
         self._offset_s = time.time() - time.monotonic() if offset_s is None else offset_s
 
     @classmethod
-    def kept_in(cls, folder: Path, boot_id: str | None = None) -> Clock:
+    def kept_in(cls, folder: Path, boot_id: str | None = None, *, last_steady_s: float = 0.0) -> Clock:
         """Give a clock that goes on where that of an earlier process stood, also if the time was set in between.
 
         That is known as long as the machine was not booted anew: its monotonic clock is the same. After a boot, and on
-        systems that do not name their boots, the steady clock starts at the wall clock's value again.
+        systems that do not name their boots, the steady clock starts at the wall clock's value again; but never before
+        ``last_steady_s``, the newest time that is stored by it: machines without a battery wake up in 1970, and what
+        was to wait for seconds would wait for years.
         """
         boot_id = _boot_id() if boot_id is None else boot_id
         path = folder / CLOCK_NAME
         kept = _read(path)
-        if boot_id and kept is not None and kept.boot_id == boot_id:
-            return cls(kept.offset_s)
-        clock = cls()
-        if boot_id:
-            _write(path, _Kept(boot_id, clock._offset_s))
+        clock = cls(kept.offset_s) if boot_id and kept is not None and kept.boot_id == boot_id else cls()
+        behind_s = last_steady_s - clock().steady_s
+        if behind_s > 0:
+            logger.warning("the time is %.0f s before the last that is stored; waits go on from there", behind_s)
+            clock = cls(clock._offset_s + behind_s)
+        found = _Kept(boot_id, clock._offset_s)
+        if boot_id and found != kept:
+            _write(path, found)
         return clock
 
     def __call__(self) -> Now:

@@ -162,9 +162,9 @@ class HubService:
     def _open_store(self, ends: contextlib.AsyncExitStack) -> None:
         settings = self.settings
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._clock = Clock.kept_in(settings.state)
         store = SqliteStore.open(settings.state / DATABASE_NAME, durability=settings.durability)
         ends.callback(store.close)
+        self._clock = Clock.kept_in(settings.state, last_steady_s=store.last_steady_s())
         self.hub_id = store.hub_id
         self._tokens.replace(store.tokens(), self._clock().wall_s)
         self._check_doors()

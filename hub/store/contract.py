@@ -167,6 +167,10 @@ class Store(Protocol):
         """Give lines of the audit log with ids below ``before_id``, newest first."""
         ...
 
+    def last_steady_s(self) -> float:
+        """Give the newest time of the steady clock that is stored, within ten seconds of a hub's life; 0 if none is."""
+        ...
+
     def tokens(self) -> list[TokenRow]:
         """Give all tokens, revoked and expired ones too."""
         ...

@@ -53,6 +53,29 @@ def test_after_a_boot_it_starts_at_the_wall_clock_again(tmp_path: Path, set_wall
     assert Clock.kept_in(tmp_path, boot_id="c")().steady_s - before.steady_s > DAY_S - 1
 
 
+@pytest.mark.parametrize("boot_id", ["b", "c", ""])
+def test_it_never_starts_before_what_is_stored_by_it(
+    tmp_path: Path, set_wall: Callable[[float], None], boot_id: str
+) -> None:
+    last_s = Clock.kept_in(tmp_path, boot_id="b")().steady_s
+    # A machine without a battery.
+    set_wall(-20_000 * DAY_S)
+    (tmp_path / CLOCK_NAME).unlink()
+    after = Clock.kept_in(tmp_path, boot_id=boot_id, last_steady_s=last_s)()
+    assert 0 <= after.steady_s - last_s < 10
+    assert after.wall_s < last_s - DAY_S
+    # Its time is set meanwhile, and the next process goes on.
+    set_wall(0.0)
+    again = Clock.kept_in(tmp_path, boot_id=boot_id, last_steady_s=last_s)()
+    assert 0 <= again.steady_s - after.steady_s < 20
+
+
+def test_what_is_stored_does_not_hold_it_back(tmp_path: Path) -> None:
+    before = Clock.kept_in(tmp_path, boot_id="b")()
+    after = Clock.kept_in(tmp_path, boot_id="b", last_steady_s=before.steady_s - DAY_S)()
+    assert 0 <= after.steady_s - before.steady_s < 10
+
+
 def test_a_system_that_does_not_name_its_boots_keeps_nothing(tmp_path: Path) -> None:
     Clock.kept_in(tmp_path, boot_id="")
     assert not (tmp_path / CLOCK_NAME).exists()

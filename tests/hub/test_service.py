@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
+from hub.clock import CLOCK_NAME
 from hub.decisions.lifecycle import TaskState
 from hub.decisions.samples import STEP_S
 from hub.errors import SettingsError
@@ -165,6 +167,30 @@ async def test_a_hub_wakes_up_for_the_task_that_is_due_next(hub: Running) -> Non
     await until(first_is_queued)
     # What made the first one queued has said when the second is due: before the next sweep would come by itself.
     assert hub.service._tick_at_s - asyncio.get_running_loop().time() < 0.25
+
+
+async def test_a_delay_ends_though_the_machine_was_booted_with_a_clock_that_is_a_day_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = Running(tmp_path)
+    await hub.service.start()
+    await hub.service.submit([NewTask(task_id="t", name="work", options=TaskOptions(delay_s=0.5))])
+    await hub.service.stop()
+    # As after a boot: nothing is known of the clock that was.
+    (tmp_path / CLOCK_NAME).unlink()
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() - 86_400)
+    hub = Running(tmp_path)
+    await hub.service.start()
+
+    async def is_queued() -> bool:
+        view = await hub.service.read(lambda store: store.task("t"))
+        return view is not None and view.state is TaskState.QUEUED
+
+    try:
+        await until(is_queued)
+    finally:
+        await hub.service.stop()
 
 
 async def test_stopping_twice_is_harmless_and_so_is_stopping_what_never_started(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 
 import msgspec
 
+from hub.decisions.samples import STEP_S
 from hub.store.events import Event, EventPage
 from hub.store.sqlite import codes, event_texts
 from hub.store.stats import StoreStats
@@ -40,6 +41,16 @@ def _oldest_queued_at(connection: sqlite3.Connection) -> float | None:
         "(SELECT MIN(seq) FROM tasks WHERE state = 8 AND state NOT IN (2, 3)))"
     ).fetchone()
     return None if row is None else row[0]
+
+
+def last_steady_s(connection: sqlite3.Connection) -> float:
+    """Give the newest time of the steady clock that is stored: of the last events, or of the last sample."""
+    found = connection.execute(
+        "SELECT (SELECT at FROM event_batches ORDER BY first_id DESC LIMIT 1),"
+        " (SELECT MAX(kept_from) FROM samples WHERE step_s = ?)",
+        (STEP_S,),
+    ).fetchone()
+    return max((float(at_s) for at_s in found if at_s is not None), default=0.0)
 
 
 # --- events ----------------------------------------------------------------------------------------------------------

@@ -282,6 +282,10 @@ class SqliteStore:
         """Give lines of the audit log with ids below ``before_id``, newest first."""
         return self._read(lambda connection: audit.page(connection, limit, before_id))
 
+    def last_steady_s(self) -> float:
+        """Give the newest time of the steady clock that is stored; 0 if none is."""
+        return self._read(queries.last_steady_s)
+
     def tokens(self) -> list[TokenRow]:
         """Give all tokens, revoked and expired ones too."""
         return self._read(tokens.of_all)

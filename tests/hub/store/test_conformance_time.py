@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from hub.decisions.lifecycle import TaskState
+from hub.store.history import NoteSample
 from hub.store.sqlite import classes
+from tests.hub.decisions.test_samples import sample
 from tests.hub.store.board import START_S, Board, offer
 
 
@@ -128,6 +130,20 @@ def test_what_is_overdue_is_due_at_once(board: Board, clock: str) -> None:
     board.put("b", **options)
     board.wait(60)
     assert board.sweep(batch=1).next_due_in_s == 0.0
+
+
+# --- the steady clock -------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_time_that_is_stored_is_known(board: Board) -> None:
+    assert board.store.last_steady_s() == 0
+    board.steady_s += 10
+    board.put("a")
+    assert board.store.last_steady_s() == board.steady_s
+    board.steady_s += 10
+    board.wall_s -= 86_400
+    board.one(NoteSample(sample=sample(board.wall_s)))
+    assert board.store.last_steady_s() == board.steady_s
 
 
 # --- classes of tasks -------------------------------------------------------------------------------------------------
