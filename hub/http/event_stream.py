@@ -22,6 +22,7 @@ from hub.events.objects import sse_message
 from hub.events.subscription import Subscription
 from hub.http.answers import COMMON_HEADERS
 from hub.http.api import Api
+from hub.http.connection import while_connected
 from hub.http.queries import EVENT_ID_MAX, event_query
 from hub.http.security import TOKEN_ID
 from hub.store.contract import Store
@@ -81,9 +82,10 @@ async def stream_events(api: Api, request: web.Request) -> web.StreamResponse:
     )
     stream = _Stream(api, request, response, subscription)
     try:
-        last_id = await stream.last_id()
-        await response.prepare(request)
-        await stream.run(last_id, query.last_event_id)
+        with while_connected(request):
+            last_id = await stream.last_id()
+            await response.prepare(request)
+            await stream.run(last_id, query.last_event_id)
     except ConnectionError:
         # The reader is gone; there is nobody to be told.
         logger.debug("an event stream's reader left")

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from aiohttp.web_request import BaseRequest
 
-from hub.http.answers import error_answer
 from hub.http.bodies import JSON
-from hub.http.errors import InternalError, MalformedRequestError, TooManyConnectionsError
+from hub.http.connection import Connection
+from hub.http.errors import TooManyConnectionsError
 
 logger = logging.getLogger(__name__)
 
@@ -70,10 +69,10 @@ class HttpServer:
         server = self._runner.server
         if server is None or len(server.connections) >= self._connections_max:
             return _Refusal(self._connections_max)
-        return _Connection(
+        return Connection(
             server,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]  # None turns it off; the annotation forgets that
+            access_log=None,
             keepalive_timeout=IDLE_S,
             max_line_size=LINE_BYTES_MAX,
             max_field_size=FIELD_BYTES_MAX,
@@ -81,36 +80,6 @@ class HttpServer:
             # Compressed bodies are refused by the handlers; unpacking them first would be the attack.
             auto_decompress=False,
         )
-
-
-class _Connection(web.RequestHandler):
-    """A connection of a client."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer to what is no HTTP, or to a handler that could not be answered for."""
-        if request.writer.output_size > 0:
-            raise ConnectionError("a part of the answer is sent already")
-        self.keep_alive(val=False)
-        if status < 500:
-            problem = " ".join((message or str(exc) or "it cannot be understood").split())[:200]
-            answer = error_answer(MalformedRequestError(f"the request is refused: {problem}", "HTTP/1.1 (RFC 9112)"))
-        else:
-            logger.error("a request of %s failed", request.remote, exc_info=exc)
-            answer = error_answer(InternalError("an error of the hub", "report it with what the hub's log says"))
-        answer.force_close()
-        return answer
-
-    def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Note in a line why a connection was dropped: handlers log their own errors."""
-        logger.info("a connection is dropped: %s %r", args[0] if args else "", kw.get("exc_info"))
 
 
 class _Refusal(asyncio.Protocol):

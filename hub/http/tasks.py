@@ -14,6 +14,7 @@ from hub.http import audit
 from hub.http.answers import json_answer
 from hub.http.api import Api
 from hub.http.bodies import JSON, NDJSON, cost_bytes, media_type, read_body
+from hub.http.connection import while_connected
 from hub.http.decoding import BATCH_BYTES_MAX, TASK_BYTES_MAX, TASKS_MAX
 from hub.http.errors import ConflictError, NotFoundError, UnknownNameError
 from hub.http.parameters import invalid_cursor
@@ -116,7 +117,8 @@ async def _await_outcome(api: Api, request: web.Request, task_id: str, wait_s: f
         view = await _find(api, task_id)
         if is_final(view.state):
             return view
-        await watch.wait(wait_s)
+        with while_connected(request):
+            await watch.wait(wait_s)
     finally:
         watch.close()
     if api.backend.events.is_closed:

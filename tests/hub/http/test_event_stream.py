@@ -354,3 +354,15 @@ async def test_a_stream_that_names_the_pulse_gets_it(hub: HubUnderTest) -> None:
             await asyncio.sleep(0)
         hub.backend.events.pulse(b'{"at":1.0,"kind":"hub.pulse"}')
         assert await reader.message() == {"data": {"at": 1.0, "kind": "hub.pulse"}}
+
+
+async def test_a_reader_that_leaves_gives_up_its_place_at_once(hub: HubUnderTest) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.server.port)
+    writer.write(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await reader.readuntil(b"event: hello")
+    assert hub.backend.events.subscriptions == 1
+    writer.close()
+    # Nothing is sent to it meanwhile that could fail.
+    async with asyncio.timeout(event_stream.KEEPALIVE_S / 2):
+        while hub.backend.events.subscriptions:
+            await asyncio.sleep(0)

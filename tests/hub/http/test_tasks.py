@@ -233,6 +233,16 @@ async def test_wait_answers_at_once_for_a_final_task_and_after_its_time_for_anot
     assert (await hub.get("/v1/tasks/none?wait=60"))[0] == 404
 
 
+async def test_a_client_that_leaves_gives_up_its_place_among_those_who_wait(hub: HubUnderTest) -> None:
+    await hub.submit(id="t")
+    _, writer = await asyncio.open_connection("127.0.0.1", hub.server.port)
+    writer.write(b"GET /v1/tasks/t?wait=60 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    async with asyncio.timeout(10):
+        await eventually(lambda: hub.backend.events.watches)
+        writer.close()
+        await eventually(lambda: not hub.backend.events.watches)
+
+
 async def test_a_hub_that_stops_lets_go_whoever_waits(hub: HubUnderTest) -> None:
     await hub.submit(id="t")
     waiting = asyncio.create_task(hub.get("/v1/tasks/t?wait=60"))
