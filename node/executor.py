@@ -149,6 +149,8 @@ class Executor:
         self._functions_in_hand = 0
         self._threads: list[threading.Thread] = []
         self._pid_lock = threading.Lock()
+        # Of attempts in child processes that have begun and have a time limit. On the session's loop.
+        self._late_timers: dict[AttemptKey, asyncio.TimerHandle] = {}
         self._pid = os.getpid()
         self._handlers = LoopThread("handlers")
         # Apart from the handlers': one that blocks its loop, or cancels all that is on it, must not reach the children.
@@ -228,6 +230,11 @@ class Executor:
         if self._receiver is not None:
             self._read_reports()
         ended = [item for item, _ in items]
+        for item in ended:
+            # A time limit may be days: what waits for it must not keep the payload of what has ended.
+            late = self._late_timers.pop(item.key, None)
+            if late is not None:
+                late.cancel()
         self._functions_in_hand -= sum(is_function for _, is_function in items)
         self._reports.drop_progress(item.key for item in ended)
         self._reports.flush_lines()
@@ -422,8 +429,9 @@ class Executor:
                     self._kill(run)
             case ("begun", _, _) if run is not None:
                 run.begin()
-                if run.task.timeout_s is not None:
-                    self._session_loop.call_later(run.task.timeout_s, self._kill_late, run)
+                if run.task.timeout_s is not None and key not in self._late_timers:
+                    late = self._session_loop.call_later(run.task.timeout_s, self._kill_late, run)
+                    self._late_timers[key] = late
             case ("progress", _, _, done, total, text) if run is not None:
                 self._reports.progress(key, done, total, text)
             case ("log", _, _, level, text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ import pytest
 from node.app_loader import load_apps
 from node.copies import EXIT_COPY
 from node.decisions.effects import Ended
-from node.executor import Executor
+from node.executor import Executor, Run
 from node.reports import Reports
 from node.truth import VARIABLE, Truth
 from protocol.frames import AttemptKey, Log, NodeFrame, Progress, Task
@@ -261,6 +262,12 @@ async def test_a_process_past_its_timeout_is_killed_with_its_children(bench: Ben
         await until(lambda: all(is_dead(int(pid)) for pid in pids.read_text().split()))
     # The next attempt gets another child; the timer of the first does not touch it.
     assert (await bench.result_of("echo_process")).outcome == "succeeded"
+
+
+@pytest.mark.parametrize("name", ["echo_async", "echo_process"])
+async def test_nothing_is_kept_of_an_attempt_that_ended_before_its_timeout(bench: Bench, name: str) -> None:
+    await bench.result_of(name, timeout_s=3600.0)
+    await until(lambda: not gc.collect() and not any(isinstance(kept, Run) for kept in gc.get_objects()))
 
 
 async def test_a_timeout_that_is_not_reached_changes_nothing(bench: Bench) -> None:
