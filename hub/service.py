@@ -78,6 +78,13 @@ STOP_GRACE_S = 2.0
 # How often tokens are read again: a revoked one ends its sessions within a second.
 TOKENS_EVERY_S = 0.5
 
+# A commit that takes longer is not coming: the disk hangs, as that of a network may, without a failure that would be
+# told. Half of what callers wait; past it new ones are refused, before all that they bring has piled up.
+STUCK_AFTER_S = 15.0
+
+# At so many ticks it must have been so: a hub that was stopped itself finds its commit old when it wakes up.
+STUCK_TICKS = 2
+
 # The longest sleep between two ticks.
 TICK_S_MAX = 0.5
 
@@ -113,6 +120,7 @@ class HubService:
         self._calls = Calls()
         self._tick_timer: asyncio.TimerHandle | None = None
         self._tick_at_s = 0.0
+        self._stuck_ticks = 0
         self._tls: Tls | None = None
         self._idle = asyncio.Event()
         self._ends: contextlib.AsyncExitStack | None = None
@@ -344,6 +352,9 @@ class HubService:
                     self._alerts.note_alarm(effect.kind, effect.node_id, effect.message)
 
     def _committed(self, done: list[tuple[Ticket, object]], committed: Committed) -> None:
+        if self._stuck_ticks >= STUCK_TICKS:
+            self._recovered()
+        self._stuck_ticks = 0
         self.events.publish(committed.events, committed.values)
         now = self._clock()
         self.meter.take(committed, now.steady_s)
@@ -359,12 +370,23 @@ class HubService:
         self._apply(self._core.store_degraded(reason))
 
     def _recovered(self) -> None:
+        self._stuck_ticks = 0
         logger.warning("recovered: the store takes commits again")
         self._apply(self._core.store_recovered(self._clock()))
+
+    def _look_at_commit(self) -> None:
+        """Notice a store that does not answer. One that fails says so itself."""
+        commit_s = self._writer.commit_s
+        if commit_s < STUCK_AFTER_S or self._core.degraded is not None:
+            return
+        self._stuck_ticks += 1
+        if self._stuck_ticks == STUCK_TICKS:
+            self._degraded(f"a commit has not come back for {commit_s:.0f} s")
 
     def _tick(self) -> None:
         if self._tick_timer is not None:
             self.instruments.ticked(self._loop.time() - self._tick_at_s)
+        self._look_at_commit()
         now = self._clock()
         self._apply(self._core.tick(now))
         self._tick_after(min(TICK_S_MAX, max(TICK_S_MIN, self._core.wake_at_s() - now.steady_s)))

@@ -82,6 +82,7 @@ class StoreWriter:
         self._has_stopped = threading.Event()
         self._stop_by_s: float | None = None
         self._is_degraded = False
+        self._began_s: float | None = None
         self.meter = CommitMeter()
         """What the commits so far cost."""
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -90,6 +91,12 @@ class StoreWriter:
     def pending(self) -> int:
         """How many operations are not committed yet. Whoever puts more bounds it: this queue never refuses."""
         return len(self._waiting)
+
+    @property
+    def commit_s(self) -> float:
+        """For how long the commit under way has been so; 0 if there is none. A disk may hang, and never fail."""
+        began_s = self._began_s
+        return 0.0 if began_s is None else monotonic() - began_s
 
     @property
     def is_alive(self) -> bool:
@@ -161,6 +168,7 @@ class StoreWriter:
         pause_s = RETRY_MIN_S
         while True:
             try:
+                self._began_s = monotonic()
                 failpoints.before_commit(operations)
                 began_s = monotonic()
                 committed = self._store.execute(operations, self._clock())
@@ -176,6 +184,8 @@ class StoreWriter:
                 self.meter.committed(len(operations), sum(map(_weight, operations)), took_s)
                 self._recover()
                 return committed
+            finally:
+                self._began_s = None
             self.meter.failed()
             if not self._may_retry(pause_s):
                 return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
+from hub import service
 from hub.clock import CLOCK_NAME
 from hub.decisions.lifecycle import TaskState
 from hub.decisions.samples import STEP_S
@@ -42,11 +44,14 @@ class FailingStore:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.fails = False
+        self.answers = threading.Event()
+        self.answers.set()
         self.executed: list[Operation] = []
 
     def execute(self, operations: Sequence[Operation], now: Now) -> Committed:
         if self.fails:
             raise StoreUnavailableError("database or disk is full")
+        self.answers.wait(WITHIN_S)
         self.executed += operations
         return self._store.execute(operations, now)
 
@@ -191,6 +196,31 @@ async def test_a_delay_ends_though_the_machine_was_booted_with_a_clock_that_is_a
         await until(is_queued)
     finally:
         await hub.service.stop()
+
+
+async def test_a_store_that_hangs_is_degraded_until_it_answers(hub: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "STUCK_AFTER_S", 0.05)
+    store = hub.stores[0]
+    store.answers.clear()
+    waiting = asyncio.create_task(hub.call("POST", "/v1/tasks", json={"id": "t", "name": "work"}))
+
+    async def is_degraded() -> bool:
+        return hub.service.health().degraded is not None
+
+    async def is_well() -> bool:
+        return hub.service.health().degraded is None
+
+    try:
+        await until(is_degraded)
+        status, refused = await hub.call("POST", "/v1/tasks", json={"name": "work"})
+        assert (status, refused["error"]["code"]) == (503, "degraded")
+        assert "has not come back" in refused["error"]["message"]
+    finally:
+        store.answers.set()
+    # What was taken before is answered.
+    assert (await waiting)[0] == 201
+    await until(is_well)
+    assert (await hub.call("POST", "/v1/tasks", json={"name": "work"}))[0] == 201
 
 
 async def test_stopping_twice_is_harmless_and_so_is_stopping_what_never_started(tmp_path: Path) -> None:
