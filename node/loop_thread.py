@@ -69,6 +69,9 @@ class LoopThread:
                 # A task that a handler left behind; asyncio lets these through, and stops the loop.
                 logger.warning("user code raised %s on the handlers' loop; it is ignored", type(error).__name__)
             except RuntimeError:
+                if self.loop.is_closed():
+                    # Nothing can turn it any more.
+                    raise
                 logger.warning("user code stopped the handlers' loop; it goes on")
         for end in (self._finish_tasks, self.loop.shutdown_asyncgens):
             # RuntimeError: what is being ended stops the loop once more.
