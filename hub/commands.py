@@ -296,7 +296,7 @@ def token_create(
 @_json
 @_state
 def token_list(*, as_json: bool, state: Path) -> None:
-    """Show the tokens, without their secrets."""
+    """Show the tokens, without their secrets; those that ended for 30 days more."""
     from hub.tokens import list_tokens  # noqa: PLC0415
 
     _check_folder(state)

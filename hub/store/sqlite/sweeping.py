@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from hub.decisions.lifecycle import TaskState
-from hub.store.sqlite import audit, bulk, claiming, departed, errors, keys, nodes, rows, spans
+from hub.store.sqlite import audit, bulk, claiming, departed, errors, keys, nodes, rows, spans, tokens
 from hub.store.sqlite.codes import FINAL_CODES, QUEUED, SCHEDULED
 from hub.store.sqlite.submitting import STEADY, WALL
 from hub.store.sqlite.transaction import Transaction
@@ -106,6 +106,7 @@ def _remove_past(tx: Transaction, batch: int) -> int:
         spans.remove_old(tx.connection, tx.now, batch),
         errors.remove_old(tx.connection, batch),
         audit.remove_old(tx.connection, tx.now, batch),
+        tokens.remove_ended(tx.connection, tx.now, batch),
     )
 
 

@@ -8,9 +8,19 @@ import sqlite3
 from typing import Final
 
 from hub.store.history import Deed
+from hub.store.now import Now
 from hub.store.sqlite import audit
 from hub.store.sqlite.transaction import Transaction
 from hub.store.tokens import PutToken, TokenRow
+
+# How long a token that is revoked or has run out is still listed. All are read twice a second, and where each job has
+# one of its own they pile up.
+ENDED_KEPT_S: Final = 30 * 24 * 3600.0
+
+# The newest token stays: that there was one at all keeps the door shut.
+_NOT_THE_NEWEST: Final = "id <> (SELECT id FROM tokens ORDER BY created_at DESC, id DESC LIMIT 1)"
+
+_HAS_ENDED: Final = "(revoked_at IS NOT NULL OR IFNULL(expires_at <= ?, FALSE))"
 
 _COLUMNS: Final = "id, name, role, digest, created_at, expires_at, revoked_at, node_id"
 
@@ -63,3 +73,19 @@ def of_all(connection: sqlite3.Connection) -> list[TokenRow]:
         )
         for token_id, name, role, digest, created_at, expires_at, revoked_at, node_id in found
     ]
+
+
+def remove_ended(connection: sqlite3.Connection, now: Now, batch: int) -> int:
+    """Remove tokens that ended long ago; give how many.
+
+    Since when is counted by the steady clock: one that only seemed to have run out, while the time was wrong, stays.
+    """
+    connection.execute(
+        f"UPDATE tokens SET ended_s = ? WHERE ended_s IS NULL AND {_HAS_ENDED}", (now.steady_s, now.wall_s)
+    )
+    until_s = now.steady_s - ENDED_KEPT_S
+    connection.execute(
+        f"UPDATE tokens SET ended_s = NULL WHERE ended_s <= ? AND NOT {_HAS_ENDED}", (until_s, now.wall_s)
+    )
+    old = f"SELECT id FROM tokens WHERE ended_s <= ? AND {_NOT_THE_NEWEST} LIMIT ?"
+    return connection.execute(f"DELETE FROM tokens WHERE id IN ({old})", (until_s, batch)).rowcount

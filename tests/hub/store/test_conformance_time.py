@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from hub.decisions.lifecycle import TaskState
 from hub.store.history import NoteSample
-from hub.store.sqlite import classes
+from hub.store.sqlite import classes, tokens
+from hub.store.tokens import PutToken, TokenRow
 from tests.hub.decisions.test_samples import sample
 from tests.hub.store.board import START_S, Board, offer
 
@@ -207,3 +209,66 @@ def test_few_classes_are_kept(board: Board) -> None:
     board.wait(classes.UNUSED_EVERY_S)
     board.sweep()
     assert len(_classes(board)) == 4
+
+
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+def _give_tokens(board: Board, **expire_in_s: float | None) -> None:
+    for number, (token_id, left_s) in enumerate(expire_in_s.items()):
+        expires_at = None if left_s is None else board.wall_s + left_s
+        digest = token_id.encode()
+        token = TokenRow(
+            token_id=token_id, name="", role="read", digest=digest, created_at=START_S + number, expires_at=expires_at
+        )
+        board.one(PutToken(token=token))
+
+
+def _revoke(board: Board, token_id: str) -> None:
+    (token,) = (token for token in board.store.tokens() if token.token_id == token_id)
+    board.one(PutToken(token=replace(token, revoked_at=board.wall_s)))
+
+
+def _tokens(board: Board) -> list[str]:
+    return [token.token_id for token in board.store.tokens()]
+
+
+def test_tokens_that_ended_are_listed_for_a_while(board: Board) -> None:
+    _give_tokens(board, expires=10.0, revoked=None, good=None)
+    _revoke(board, "revoked")
+    board.wait(11)
+    board.sweep()
+    board.wait(tokens.ENDED_KEPT_S - 1)
+    board.sweep()
+    assert _tokens(board) == ["expires", "revoked", "good"]
+    board.wait(1)
+    board.sweep()
+    assert _tokens(board) == ["good"]
+
+
+def test_the_newest_token_stays_whatever_has_become_of_it(board: Board) -> None:
+    _give_tokens(board, older=10.0, newest=10.0)
+    board.wait(11)
+    board.sweep()
+    board.wait(tokens.ENDED_KEPT_S)
+    board.sweep()
+    assert _tokens(board) == ["newest"]
+
+
+def test_a_token_that_seemed_to_have_ended_while_the_time_was_wrong_stays(board: Board) -> None:
+    _give_tokens(board, a=2 * 86_400.0, b=None)
+    board.wall_s += 365 * 86_400
+    board.sweep()
+    board.wall_s = START_S
+    board.steady_s += tokens.ENDED_KEPT_S
+    board.sweep()
+    assert _tokens(board) == ["a", "b"]
+    # From now on it is as if nothing had been.
+    board.wait(3 * 86_400)
+    board.sweep()
+    board.wait(tokens.ENDED_KEPT_S - 1)
+    board.sweep()
+    assert _tokens(board) == ["a", "b"]
+    board.wait(1)
+    board.sweep()
+    assert _tokens(board) == ["b"]
