@@ -13,14 +13,16 @@ from hub.store.sqlite.submitting import STEADY, WALL
 from hub.store.sqlite.transaction import Transaction
 from hub.store.sweeps import Sweep, Swept
 
-# Events kept for readers that were away: a week, or a million (some 200 MB), whichever is less.
+# Events kept for readers that were away: a week, a million (some 200 MB), or so many bytes, whichever is least. Those
+# of tasks that fail carry a traceback, and a million of them could take 16 GB.
 EVENTS_KEPT_S: Final = 7 * 24 * 3600.0
 EVENTS_KEPT_MAX: Final = 1_000_000
+EVENTS_KEPT_BYTES_MAX: Final = 1024**3
 
 _TABLES_OF_TASKS: Final = ("tasks", "bodies", "outcomes", "logs", "log_counts", "past_attempts")
 
 _finished = msgspec.json.Decoder(list[tuple[int, int]])
-_batches = msgspec.json.Decoder(list[tuple[int, int, float]])
+_batches = msgspec.json.Decoder(list[tuple[int, int, float, int]])
 
 
 def sweep(tx: Transaction, operation: Sweep) -> Swept:
@@ -89,12 +91,17 @@ def _remove_finished(tx: Transaction, operation: Sweep) -> int:
 
 
 def _remove_events(tx: Transaction, batch: int) -> bool:
-    """Remove rows of old events; tell whether there are more."""
-    beyond = tx.ledger.last_event_id - EVENTS_KEPT_MAX
-    rest = "FROM (SELECT first_id, count, at FROM event_batches ORDER BY first_id LIMIT ?)"
-    found = bulk.read(tx.connection, _batches, "first_id, count, at", rest, (batch,))
+    """Remove rows of old events, and of those beyond the count or the bytes; tell whether there are more."""
+    ledger = tx.ledger
+    beyond = ledger.last_event_id - EVENTS_KEPT_MAX
+    rest = "FROM (SELECT first_id, count, at, LENGTH(body) AS size FROM event_batches ORDER BY first_id LIMIT ?)"
+    found = bulk.read(tx.connection, _batches, "first_id, count, at, size", rest, (batch,))
     since_s = tx.now.steady_s - EVENTS_KEPT_S
-    old = [first_id for first_id, count, at in found if first_id + count - 1 <= beyond or at < since_s]
+    old = []
+    for first_id, count, at, size_bytes in found:
+        if first_id + count - 1 <= beyond or at < since_s or ledger.event_bytes > EVENTS_KEPT_BYTES_MAX:
+            old.append(first_id)
+            ledger.event_bytes -= size_bytes
     if old:
         bulk.delete(tx.connection, "event_batches", "first_id", old)
     return len(old) == batch

@@ -30,25 +30,25 @@ EVENTS_PER_BATCH: Final = 4096
 _TASK_KINDS: Final = {state: f"task.{state.value}" for state in TaskState}
 
 _encode = msgspec.json.Encoder().encode
-_ledger = msgspec.json.Decoder(tuple[int, int, int, list[int]])
+_ledger = msgspec.json.Decoder(tuple[int, int, int, list[int], int])
 
 
 class Ledger:
     """The database's one row of running numbers, and what this transaction adds."""
 
-    __slots__ = ("commits", "counts", "last_event_id", "last_seq")
+    __slots__ = ("commits", "counts", "event_bytes", "last_event_id", "last_seq")
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        statement = "SELECT json_array(commits, last_seq, last_event_id, json(counts)) FROM ledger"
+        statement = "SELECT json_array(commits, last_seq, last_event_id, json(counts), event_bytes) FROM ledger"
         text = connection.execute(statement).fetchone()[0]
-        self.commits, self.last_seq, self.last_event_id, self.counts = _ledger.decode(text)
+        self.commits, self.last_seq, self.last_event_id, self.counts, self.event_bytes = _ledger.decode(text)
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Store it."""
         self.commits += 1
         connection.execute(
-            "UPDATE ledger SET commits = ?, last_seq = ?, last_event_id = ?, counts = ?",
-            (self.commits, self.last_seq, self.last_event_id, _encode(self.counts).decode()),
+            "UPDATE ledger SET commits = ?, last_seq = ?, last_event_id = ?, counts = ?, event_bytes = ?",
+            (self.commits, self.last_seq, self.last_event_id, _encode(self.counts).decode(), self.event_bytes),
         )
 
 
@@ -218,9 +218,10 @@ class Transaction:
     def _write_events(self) -> None:
         for start in range(0, len(self.events), EVENTS_PER_BATCH):
             batch = self.events[start : start + EVENTS_PER_BATCH]
+            body = event_texts.packed(batch)
+            self.ledger.event_bytes += len(body)
             self.connection.execute(
-                "INSERT INTO event_batches VALUES (?, ?, ?, ?)",
-                (batch[0].id, len(batch), self.now.steady_s, event_texts.packed(batch)),
+                "INSERT INTO event_batches VALUES (?, ?, ?, ?)", (batch[0].id, len(batch), self.now.steady_s, body)
             )
 
     # --- one operation that may fail alone -----------------------------------------------------------------------

@@ -439,6 +439,23 @@ def test_events_beyond_the_count_are_removed(store: SqliteStore, monkeypatch: py
     assert store.events(5, 10).missed
 
 
+def test_events_beyond_the_bytes_are_removed(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(store)
+    for _ in range(9):
+        board.put()
+    (total_bytes,) = store._reader.execute("SELECT SUM(LENGTH(body)) FROM event_batches").fetchone()
+    # They differ by a digit at most.
+    monkeypatch.setattr(sweeping, "EVENTS_KEPT_BYTES_MAX", total_bytes * 4 // 9)
+    assert board.sweep(batch=2).more
+    while board.sweep(batch=2).more:
+        pass
+    kept = [event.id for event in store.events(0, 10).events]
+    assert kept == [6, 7, 8, 9][-len(kept) :]
+    assert len(kept) in {3, 4}
+    (left_bytes,) = store._reader.execute("SELECT SUM(LENGTH(body)) FROM event_batches").fetchone()
+    assert store._reader.execute("SELECT event_bytes FROM ledger").fetchone()[0] == left_bytes
+
+
 def test_many_more_classes_than_are_remembered_still_work(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hub.store.sqlite.classes.REMEMBERED_MAX", 4)
     board = Board(store)
