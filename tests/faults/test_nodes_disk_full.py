@@ -26,7 +26,7 @@ async def test_finished_results_are_delivered_and_no_new_task_starts_until_there
         fill_disk(node)
         gate.write_text("seen")
         assert [await task.result(PATIENCE_S) for task in held] == ["seen"] * 2
-        assert "the outbox cannot write" in node.log
+        await asyncio.to_thread(node.wait_for_line, "the outbox cannot write")
         late = await client.submit(app.echo, "late")
         # The hub gives it to the only node there is; that one says in its heartbeats that it lives, and waits.
         [view] = await client.nodes()
@@ -34,6 +34,6 @@ async def test_finished_results_are_delivered_and_no_new_task_starts_until_there
         assert fleet.truth.starts_of(late.id) == 0
         free_disk(node)
         assert await late.result(PATIENCE_S) == "late"
-        assert "the outbox writes again" in node.log
+        await asyncio.to_thread(node.wait_for_line, "the outbox writes again")
     assert fleet.truth.twice() == []
     assert all(fleet.truth.starts_of(task.id) == 1 for task in [*held, late])
