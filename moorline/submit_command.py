@@ -10,14 +10,17 @@ import click
 
 from moorline.configuration import ClientSettings, client_options
 from moorline.conversing import as_json_option, converse
-from moorline.errors import ResultTimeoutError, TaskError
+from moorline.errors import HubError, ResultTimeoutError, TaskError
 from moorline.options import Options, Retry
 from moorline.parameters import DURATION, MOMENT, PAIR, parse_payload
 from moorline.presentation import is_terminal, print_document, say
 
 if TYPE_CHECKING:
     from moorline.client import Client
+    from moorline.handles import TaskHandle
 
+# Most tasks have their outcome by then. Whoever waits longer wants to know for what.
+SAY_WHY_AFTER_S: Final = 2.0
 
 # A payload on stdin: the hub takes 256 KiB; what is much larger is not read to its end.
 STDIN_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -74,11 +77,13 @@ def submit(
         handle = await client.submit_payload(name, payload, _options(**options))
         if not (wait or wait_timeout is not None):
             _show_submitted(handle.id, name, as_json=as_json)
+            if is_terminal():
+                await _say_why_it_waits(client, handle.id)
             return
         if is_terminal():
             say(f"{handle.id} is submitted; Ctrl-C stops waiting, not the task")
         try:
-            value = await handle.result(wait_timeout)
+            value = await _outcome(client, handle, wait_timeout)
         except (TaskError, ResultTimeoutError):
             if as_json:
                 print_document(await handle.get())
@@ -89,6 +94,31 @@ def submit(
             print_document(value)
 
     converse(settings, talk)
+
+
+async def _outcome(client: Client, handle: TaskHandle[Any], wait_timeout_s: float | None) -> object:
+    """Give the value; to somebody who waits for it, say after a moment what it waits for."""
+    first_s = SAY_WHY_AFTER_S if wait_timeout_s is None else min(SAY_WHY_AFTER_S, wait_timeout_s)
+    try:
+        return await handle.result(first_s)
+    except ResultTimeoutError:
+        await _say_why_it_waits(client, handle.id)
+    if wait_timeout_s is None:
+        return await handle.result()
+    try:
+        return await handle.result(wait_timeout_s - first_s)
+    except ResultTimeoutError as error:
+        raise ResultTimeoutError(handle.id, wait_timeout_s) from error
+
+
+async def _say_why_it_waits(client: Client, task_id: str) -> None:
+    try:
+        explanation = await client.explain(task_id)
+    except HubError:
+        # Nobody asked for it: a hub that is away is no reason to end the wait.
+        return
+    if explanation.state == "queued":
+        say(f"{task_id} is queued. {explanation.summary}")
 
 
 def _payload(pairs: Sequence[str], document: str | None) -> dict[str, object]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
 from hub.decisions.lifecycle import FINAL, TaskState
+from hub.decisions.suggestions import nearest
 from hub.store.assignments import NodeProfile, Offer
 from hub.store.node_views import NodeView
-from hub.store.task_views import QueuePlace
+from hub.store.task_views import QueuePlace, TaskView
 from hub.store.tasks import TaskClass
 
 Reason: TypeAlias = Literal[
@@ -225,11 +226,12 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 def explain(place: QueuePlace, nodes: Iterable[NodeView], wall_s: float) -> Explanation:
     """Say why a task is not running, for each node that is not gone."""
-    reasons = [_node_reason(place, node, wall_s) for node in nodes if node.state != "gone"]
+    known = [node for node in nodes if node.state != "gone"]
+    reasons = [_node_reason(place, node, wall_s) for node in known]
     return Explanation(
         task_id=place.view.id,
         state=place.view.state,
-        summary=_summary(place, reasons, wall_s),
+        summary=_summary(place, known, reasons, wall_s),
         position=place.position,
         nodes=reasons,
     )
@@ -271,7 +273,7 @@ def _not_now(place: QueuePlace, node: NodeView, wall_s: float) -> tuple[Reason, 
     return "can_run", "has a free slot; it will be assigned in a moment"
 
 
-def _summary(place: QueuePlace, reasons: list[NodeReason], wall_s: float) -> str:
+def _summary(place: QueuePlace, nodes: Sequence[NodeView], reasons: Sequence[NodeReason], wall_s: float) -> str:
     view = place.view
     if view.state in FINAL:
         return f"It is {view.state}."
@@ -283,10 +285,25 @@ def _summary(place: QueuePlace, reasons: list[NodeReason], wall_s: float) -> str
     if not reasons:
         return "No node is known yet; it waits until one registers."
     if not fitting:
-        return f"No node can run it: see the reason for each of the {len(reasons)} nodes."
+        return _why_nobody(view, nodes, reasons)
     counted = ", ".join(
         f"{sum(1 for item in fitting if item.reason == reason)} {reason}"
         for reason in sorted({item.reason for item in fitting})
     )
     ahead = "" if place.position is None else f"; {place.position - 1} of its class stand before it"
     return f"{len(fitting)} of {len(reasons)} nodes fit it: {counted}{ahead}."
+
+
+def _why_nobody(view: TaskView, nodes: Sequence[NodeView], reasons: Sequence[NodeReason]) -> str:
+    """Say what no node has; a name that somebody mistyped is the likeliest cause of all."""
+    if view.target:
+        detail = next((reason.detail for reason in reasons if reason.node_id == view.target), None)
+        if detail is not None:
+            return f"Only node {view.target} may run it: {detail}."
+        guess = nearest(view.target, [node.id for node in nodes])
+        return f"Only node {view.target} may run it, and there is no such node.{guess}"
+    handlers = {name for node in nodes for name in node.handlers}
+    if view.name not in handlers:
+        return f"No node has a handler named {view.name}; it waits until one has.{nearest(view.name, sorted(handlers))}"
+    wanted = " ".join(f"{label}={value}" for label, value in sorted(view.requires.items()))
+    return f"No node that has its handler has what it requires: {wanted}."

@@ -99,6 +99,20 @@ def test_waiting_long_enough_ends_with_7(hub: CliHub) -> None:
     assert f"moorline task get {hub.submitted[0]['id']}" in result.stderr
 
 
+def test_whoever_waits_for_long_is_told_what_it_waits_for(hub: CliHub) -> None:
+    hub.explanation = {"task_id": "t", "state": "queued", "summary": "No node has a handler named other."}
+    result = run(hub, "submit", "other", "--wait-timeout", "10ms")
+    task_id = hub.submitted[0]["id"]
+    assert result.exit_code == ExitCode.TIMED_OUT
+    assert f"{task_id} is queued. No node has a handler named other.\n" in result.stderr
+    assert f"task {task_id} has no outcome after 0.01 s; it goes on" in result.stderr
+
+
+def test_a_task_that_runs_needs_no_word(hub: CliHub) -> None:
+    hub.explanation = {"task_id": "t", "state": "running", "summary": "It is running."}
+    assert "It is running" not in run(hub, "submit", "other", "--wait-timeout", "10ms").stderr
+
+
 def test_what_the_hub_refuses_ends_with_2_in_its_words(hub: CliHub) -> None:
     result = run(hub, "submit", "refused")
     assert result.exit_code == ExitCode.USAGE
@@ -111,5 +125,8 @@ def test_a_name_that_is_none_ends_with_2(hub: CliHub) -> None:
 
 def test_on_a_terminal_it_says_what_goes_on(hub: CliHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moorline.submit_command.is_terminal", lambda: True)
-    assert "moorline events --task" in run(hub, "submit", "other").stderr
+    hub.explanation = {"task_id": "t", "state": "queued", "summary": "No node has a handler named other."}
+    said = run(hub, "submit", "other").stderr
+    assert "moorline events --task" in said
+    assert "is queued. No node has a handler named other." in said
     assert "Ctrl-C stops waiting, not the task" in run(hub, "submit", "add", "--wait").stderr

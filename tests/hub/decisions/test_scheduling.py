@@ -227,7 +227,6 @@ def test_the_summary_is_a_sentence_for_the_person_on_call() -> None:
         return explain(waiting, nodes, wall_s=100.0).summary
 
     assert summary(place()) == "No node is known yet; it waits until one registers."
-    assert summary(place(), node(handlers=[])) == "No node can run it: see the reason for each of the 1 nodes."
     assert summary(place(position=4), node(slots_in_use=2)) == (
         "1 of 1 nodes fit it: 1 busy; 3 of its class stand before it."
     )
@@ -235,6 +234,27 @@ def test_the_summary_is_a_sentence_for_the_person_on_call() -> None:
     assert summary(place(state=TaskState.SCHEDULED, due_at=130.0)) == "It waits for its time, 30 s from now."
     assert summary(place(state=TaskState.RUNNING, attempt=2, node="n")) == "It is running: attempt 2 on node n."
     assert summary(place(state=TaskState.LOST)) == "It is lost."
+
+
+def test_the_summary_names_what_no_node_has() -> None:
+    def summary(waiting: QueuePlace, *nodes: NodeView) -> str:
+        return explain(waiting, nodes, wall_s=100.0).summary
+
+    assert summary(place(), node(handlers=[])) == "No node has a handler named work; it waits until one has."
+    assert summary(place(), node("a", handlers=["play", "wrok"]), node("b", handlers=["play"])) == (
+        "No node has a handler named work; it waits until one has. Did you mean wrok?"
+    )
+    # A node that is gone has nothing.
+    assert summary(place(), node("a", state="gone"), node("b", handlers=[])).startswith("No node has a handler")
+    assert summary(place(target="node-2"), node("node-1")) == (
+        "Only node node-2 may run it, and there is no such node. Did you mean node-1?"
+    )
+    assert summary(place(target="a"), node("a", handlers=[]), node("b")) == (
+        "Only node a may run it: has no handler named work."
+    )
+    assert summary(place(requires={"gpu": "h100", "site": "x"}), node("a"), node("b", handlers=[])) == (
+        "No node that has its handler has what it requires: gpu=h100 site=x."
+    )
 
 
 def test_a_node_that_lost_a_handler_is_offered_for_it_no_more() -> None:
