@@ -93,8 +93,9 @@ class Following:
             async with asyncio.timeout(within_s):
                 await asyncio.shield(self._greeted)
         except TimeoutError as error:
-            reason = stream.last_failure.message if stream.last_failure else "it does not answer"
-            raise HubUnavailableError(f"no hub within {within_s:g} s: {reason}") from error
+            failure = stream.last_failure or HubUnavailableError("it does not answer")
+            message = f"no hub within {within_s:g} s: {failure.message}"
+            raise HubUnavailableError(message, remedy=failure.remedy) from error
 
     def add(self, handle: AnyHandle) -> None:
         """Settle this handle when its outcome comes by the stream."""

@@ -57,6 +57,7 @@ class HttpTransport:
         self._urls: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._was_answered = False
 
     async def request(
         self,
@@ -78,6 +79,7 @@ class HttpTransport:
                     method, self._url(path), params=query, data=data, headers=headers, allow_redirects=False
                 ) as response,
             ):
+                self._was_answered = True
                 return Answer(
                     status=response.status, body=await response.read(), retry_after_s=_retry_after_s(response.headers)
                 )
@@ -95,6 +97,7 @@ class HttpTransport:
                 self._url(path), params=query, headers={"Accept": "text/event-stream"}, timeout=timeout,
                 allow_redirects=False,
             ) as response:  # fmt: skip
+                self._was_answered = True
                 try:
                     yield StreamedAnswer(
                         status=response.status,
@@ -149,8 +152,19 @@ class HttpTransport:
         return self._base.with_path(self._base.raw_path.rstrip("/") + path, encoded=True)
 
     def _unavailable(self, error: Exception) -> HubUnavailableError:
-        reason = _reason(error)
-        return HubUnavailableError(f"{self._base} cannot be reached: {reason}")
+        # A hub that has answered speaks as it is spoken to: whatever it is now, it is not that.
+        remedy = "" if self._was_answered else _other_scheme(error, self._base)
+        return HubUnavailableError(f"{self._base} cannot be reached: {_reason(error)}", remedy=remedy)
+
+
+def _other_scheme(error: Exception, base: URL) -> str:
+    """Say what may be wrong about an address whose other end speaks TLS and is not told so, or the other way round."""
+    if base.scheme == "http" and isinstance(error, aiohttp.ServerDisconnectedError):
+        return f"if the hub wants TLS, write {base.with_scheme('https')}"
+    is_certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    if base.scheme == "https" and isinstance(error, aiohttp.ClientSSLError) and not is_certificate:
+        return f"if the hub has no TLS, write {base.with_scheme('http')}"
+    return ""
 
 
 def _reason(error: Exception) -> str:
@@ -158,6 +172,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         wrong = error.certificate_error
         return f"its certificate is not good: {getattr(wrong, 'verify_message', '') or wrong}"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed before it was answered"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        wrong = error.os_error
+        return f"TLS failed: {(getattr(wrong, 'reason', '') or str(wrong)).replace('_', ' ').lower()}"
     if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorDNSError):
         number = error.os_error.errno
         if number is not None and not isinstance(error, aiohttp.ClientSSLError) and number > 0:

@@ -247,7 +247,7 @@ class Dialer:
                 **options,
             )
         except (OSError, InvalidHandshake, InvalidProxy, ConnectionClosed, EOFError, ImportError) as error:
-            raise explain(error) from error
+            raise explain(error, is_tls=bool(options)) from error
         if socket.subprotocol != SUBPROTOCOL:
             await socket.close()
             raise DialError(NOT_A_HUB, "check the address and the port")
@@ -258,9 +258,20 @@ class Dialer:
 
 NOT_A_HUB: Final = "this address answers something else than a Moorline hub"
 
+# By whether TLS was tried: what may be wrong about the address, where only the other end could know.
+_OTHER_SCHEME: Final = {
+    False: "if the hub wants TLS, write wss://",
+    True: "if the hub has no TLS, write ws://",
+}
 
-def explain(error: Exception) -> DialError:
-    """Say in words what a failed dial means, and what to do about it."""
+
+def explain(error: Exception, *, is_tls: bool = False) -> DialError:
+    """Say in words what a failed dial means, and what to do about it.
+
+    Args:
+        error: what the dial met.
+        is_tls: whether the address is one of TLS, wss://.
+    """
     match error:
         case InvalidStatus():
             return _explain_status(error)
@@ -273,22 +284,30 @@ def explain(error: Exception) -> DialError:
             # Reset between the connect and our first byte.
             return DialError("the connection was closed before we could speak")
         case InvalidMessage() if isinstance(error.__cause__, EOFError):
-            # What a proxy does whose hub is away.
-            return DialError("the connection was closed before it was answered")
+            # What a proxy does whose hub is away, and a hub that expects TLS and is greeted without it.
+            return DialError("the connection was closed before it was answered", _OTHER_SCHEME[is_tls])
         case InvalidMessage() | EOFError() | InvalidHandshake():
             return DialError(f"{NOT_A_HUB} ({error})", "check the address and the port")
         case ssl.SSLCertVerificationError():
             remedy = "give the authority that signed it with --ca, or have the hub's certificate renewed"
             return DialError(f"the hub's certificate is not trusted ({error.verify_message})", remedy)
         case ssl.SSLError():
-            return DialError(f"TLS failed ({error})", "check that the hub serves wss:// on this port")
+            return DialError(f"TLS failed ({error})", "if the hub has no TLS on this port, write ws://")
+        case OSError():
+            return _explain_os_error(error, is_tls)
+    return DialError(f"{type(error).__name__}: {error}")
+
+
+def _explain_os_error(error: OSError, is_tls: bool) -> DialError:
+    match error:
         case TimeoutError():
             return DialError(f"no answer within {OPEN_WITHIN_S:.0f} s")
         case ConnectionRefusedError():
             return DialError("connection refused: nothing listens there")
-        case OSError():
-            return DialError(error.strerror or str(error))
-    return DialError(f"{type(error).__name__}: {error}")
+        case ConnectionResetError() | ConnectionAbortedError() | BrokenPipeError():
+            # So a hub without TLS answers the greeting of TLS; asyncio raises some of them without any words.
+            return DialError("the connection was reset before it was answered", _OTHER_SCHEME[is_tls])
+    return DialError(error.strerror or str(error) or type(error).__name__)
 
 
 def _explain_status(error: InvalidStatus) -> DialError:

@@ -181,3 +181,32 @@ async def test_an_authority_can_be_named(tmp_path: Path) -> None:
     await trusting.close()
     await careful.close()
     await server.stop()
+
+
+async def test_tls_on_one_side_alone_is_said_with_the_address_that_would_be_right(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    secured, plain = Server(), Server()
+    await secured.start(context)
+    await plain.start()
+    for url, other in (
+        (secured.url.replace("https", "http"), f"if the hub wants TLS, write {secured.url}"),
+        (plain.url.replace("http", "https"), f"if the hub has no TLS, write {plain.url}"),
+    ):
+        transport = HttpTransport(url)
+        with pytest.raises(HubUnavailableError) as caught:
+            await transport.request("GET", "/", timeout_s=30)
+        assert caught.value.remedy.startswith(other)
+        await transport.close()
+    await secured.stop()
+    await plain.stop()
+
+
+async def test_a_hub_that_dies_after_it_has_answered_is_not_taken_for_one_with_tls(server: Server) -> None:
+    transport = HttpTransport(server.url)
+    await transport.request("GET", "/", timeout_s=30)
+    with pytest.raises(HubUnavailableError) as caught:
+        await transport.request("POST", "/abort", timeout_s=30)
+    assert caught.value.remedy == ""
+    await transport.close()

@@ -246,7 +246,9 @@ async def test_a_server_that_does_not_speak_http_is_named_as_such() -> None:
 @pytest.mark.parametrize("says", [b"", b"HTTP/1.1 1"])
 async def test_a_server_that_closes_before_it_answers_may_be_a_proxy_without_a_hub(says: bytes) -> None:
     async with listening(says) as url:
-        assert str(await problem_of(url)) == "the connection was closed before it was answered"
+        assert str(await problem_of(url)) == (
+            "the connection was closed before it was answered; if the hub wants TLS, write wss://"
+        )
 
 
 async def test_silence_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,6 +321,22 @@ async def test_a_hub_with_a_certificate_is_checked_and_shown_ours(authority: tru
         problem = await problem_of(url)
     assert "not trusted" in str(problem)
     assert "--ca" in str(problem)
+
+
+async def test_tls_is_not_told_to_a_hub_without_it_in_silence() -> None:
+    async with FakeHub() as hub:
+        problem = await problem_of(hub.url.replace("ws:", "wss:"))
+    assert str(problem) == "the connection was reset before it was answered; if the hub has no TLS, write ws://"
+
+
+async def test_a_hub_with_tls_that_is_greeted_without_it_is_named_as_such(authority: trustme.CA) -> None:
+    async with secured(authority) as url:
+        assert "if the hub wants TLS, write wss://" in str(await problem_of(url.replace("wss:", "ws:")))
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), OSError(), TimeoutError(), ConnectionAbortedError()])
+def test_no_error_is_without_words(error: OSError) -> None:
+    assert str(explain(error))
 
 
 def test_files_that_are_no_certificates_are_refused(tmp_path: Path) -> None:
