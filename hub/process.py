@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from hub.http.server import CONNECTIONS_MAX as HTTP_CONNECTIONS_MAX
@@ -34,10 +35,17 @@ def run(settings: HubSettings) -> int:
     sys.setswitchinterval(0.0005)
     _ask_for_descriptors(settings.connections_max + HTTP_CONNECTIONS_MAX + DESCRIPTORS_SPARE)
     try:
+        return _runner()(serve(settings))
+    finally:
+        _let_go_of_closed_terminal()
+
+
+def _runner() -> Callable[[Coroutine[None, None, int]], int]:
+    try:
         import uvloop  # noqa: PLC0415  # not on every platform; asyncio's own loop does the same at half the speed
     except ImportError:
-        return asyncio.run(serve(settings))
-    return uvloop.run(serve(settings))
+        return asyncio.run
+    return uvloop.run
 
 
 async def serve(settings: HubSettings) -> int:
@@ -101,6 +109,20 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def _let_go_of_closed_terminal() -> None:
+    """Have the interpreter end with our status where the terminal that it prints on has closed.
+
+    It flushes both streams at its end, and makes 120 of the status if it cannot.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, stream.fileno())
+            os.close(nothing)
 
 
 def _picture(settings: HubSettings) -> OwnTerminal | None:

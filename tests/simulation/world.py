@@ -428,9 +428,10 @@ class World:
     def come_to_rest(self) -> None:
         """Mend everything, let every handler end, and run until every accepted task has its outcome."""
         self.start_hub()
-        for node_id in self.machines:
-            self.start_node(node_id)
         for _ in range(400):
+            for node_id in self.machines:
+                # One that was draining may have left only now.
+                self.start_node(node_id)
             self.pass_time(5.0)
             for _ in range(30):
                 self.step_everything()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,6 +10,9 @@ import msgspec
 from aiohttp import web
 
 from hub.alerts.messages import signature
+
+# What asyncio needs from the accept to the protocol, and some.
+TURNS_TO_ACCEPT = 5
 
 
 class Receiver:
@@ -56,6 +60,12 @@ class Receiver:
 
     async def stop(self) -> None:
         if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            # What was accepted before becomes a connection of the runner within a few turns of the loop, and is closed
+            # by it only then (CPython issue 109564).
+            for _ in range(TURNS_TO_ACCEPT):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
 
