@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -21,12 +22,32 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 40.0
 
 
+# Ports that are held at once: those of all hubs of some hundred tests. The oldest are let go.
+PORTS_HELD_MAX = 200
+
+_held: deque[socket.socket] = deque()
+
+
 def free_port() -> int:
-    """Give a port that was free a moment ago; a hub that is to come back on its port needs a fixed one."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Give a port that nobody uses; a hub that is to come back on its port needs a fixed one.
+
+    It is held by a socket that does not listen: the system then gives it to no one who asks for any port, while a hub,
+    which asks for this one and allows it to be shared so, may listen on it, again and again.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    while len(_held) > PORTS_HELD_MAX:
+        _held.popleft().close()
+    port: int = holder.getsockname()[1]
+    return port
+
+
+@atexit.register
+def _let_ports_go() -> None:
+    while _held:
+        _held.pop().close()
 
 
 def until(fact: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
