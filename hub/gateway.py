@@ -24,6 +24,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 
 from hub import failpoints
+from hub.accepting import accept_no_more
 from hub.decisions.admission import Admission, retry_after_header_s
 from hub.decisions.effects import ConnectionId
 from hub.store.now import Now
@@ -296,6 +297,7 @@ class Gateway:
         self._stopping = True
         if self._server is None:
             return
+        await accept_no_more(self._server.server)
         self._server.close(close_connections=False)
         for number in list(self._peers):
             self.close(number, CloseCode.SERVICE_RESTART, "the hub stops; come back")

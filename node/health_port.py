@@ -25,6 +25,10 @@ REQUEST_WITHIN_S: Final = 5.0
 # Probes come one by one.
 CONNECTIONS_MAX: Final = 16
 
+# asyncio takes a connection from the kernel in one turn of the loop, makes its transport in the next, tells its
+# protocol in the one after that, and begins our task in a fourth.
+ACCEPTED_WITHIN_TURNS: Final = 4
+
 _LIVE: Final = b'{"ready":true,"reasons":[]}'
 _STARTING: Final = b'{"ready":false,"reasons":["the node starts"]}'
 
@@ -69,6 +73,11 @@ class HealthPort:
         """Listen no more, and drop who is connected. Twice is harmless."""
         server, self._server = self._server, None
         if server is not None:
+            # Who came just now is dropped with the others; a server that is closed meanwhile would forget it.
+            for listening in server.sockets:
+                asyncio.get_running_loop().remove_reader(listening.fileno())
+            for _ in range(ACCEPTED_WITHIN_TURNS):
+                await asyncio.sleep(0)
             server.close()
             for writer in list(self._writers):
                 writer.transport.abort()

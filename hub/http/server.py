@@ -12,6 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.accepting import accept_no_more
 from hub.http.bodies import JSON
 from hub.http.connection import Connection
 from hub.http.errors import TooManyConnectionsError
@@ -61,7 +62,7 @@ class HttpServer:
     async def stop(self) -> None:
         """Accept nothing new, give requests under way a moment, close."""
         if self._server is not None:
-            self._server.close()
+            await accept_no_more(self._server)
             await self._runner.cleanup()
             self._server = None
 

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from hub.accepting import accept_no_more
 from protocol.limits import SUBPROTOCOL
 
 
@@ -63,3 +64,4 @@ async def relay_to(hub_url: str) -> AsyncIterator[Relay]:
     ) as server:
         relay.port = next(iter(server.sockets)).getsockname()[1]
         yield relay
+        await accept_no_more(server.server)

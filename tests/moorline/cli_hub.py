@@ -16,6 +16,7 @@ from typing import Any, Self
 from aiohttp import web
 from click.testing import CliRunner, Result
 
+from hub.accepting import accept_no_more
 from moorline.cli import cli
 
 OUTCOMES = {"add": "succeeded", "boom": "failed", "cancelled": "cancelled", "expired": "expired", "lost": "lost"}
@@ -113,13 +114,14 @@ class CliHub:
         )
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        assert runner.server is not None
+        server = await self._loop.create_server(runner.server, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         self._ready.set()
         await self._stop.wait()
         for stream in self._streams:
             stream.put_nowait(None)
+        await accept_no_more(server)
         await runner.cleanup()
 
     @web.middleware

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from hub.accepting import accept_no_more
 from moorline.views import FINAL_STATES
 
 Task = dict[str, Any]
@@ -55,6 +56,7 @@ class FakeHub:
         self._changed = asyncio.Condition()
         self._closing = asyncio.Event()
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -82,9 +84,9 @@ class FakeHub:
         app.router.add_get("/v1/events", self._stream)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        assert self._runner.server is not None
+        self._server = await asyncio.get_running_loop().create_server(self._runner.server, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Close every connection, keep the store."""
@@ -92,6 +94,8 @@ class FakeHub:
         async with self._changed:
             self._changed.notify_all()
         if self._runner is not None:
+            assert self._server is not None
+            await accept_no_more(self._server)
             await self._runner.cleanup()
             self._runner = None
 

@@ -11,6 +11,7 @@ import pytest
 import trustme
 from aiohttp import web
 
+from hub.accepting import accept_no_more
 from moorline import HubError, HubUnavailableError
 from moorline import http_transport as module
 from moorline.http_transport import HttpTransport
@@ -23,6 +24,7 @@ class Server:
         self.seen: list[web.Request] = []
         self.url = ""
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._stopping = asyncio.Event()
 
     async def start(self, context: ssl.SSLContext | None = None) -> None:
@@ -30,12 +32,15 @@ class Server:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context).start()
-        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self._runner.addresses[0][1]}"
+        assert self._runner.server is not None
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._runner.server, "127.0.0.1", 0, ssl=context)
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         self._stopping.set()
-        if self._runner is not None:
+        if self._runner is not None and self._server is not None:
+            await accept_no_more(self._server)
             await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

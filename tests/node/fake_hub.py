@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from hub.accepting import accept_no_more
 from protocol import frames
 from protocol.codec import encode_messages, node_frames_decoder
 from protocol.frames import HubFrame, NodeFrame
@@ -163,6 +164,7 @@ class FakeHub:
     async def shut(self, code: int = 1001) -> None:
         """Stop listening and close all connections."""
         assert self._server is not None
+        await accept_no_more(self._server.server)
         self._server.close(close_connections=True, code=code) if code != 1001 else self._server.close()
         await self._server.wait_closed()
 

@@ -8,6 +8,8 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from hub.accepting import accept_no_more
+
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -32,7 +34,7 @@ async def serving(conversation: Conversation, context: ssl.SSLContext | None = N
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
-        server.close()
+        await accept_no_more(server)
         for conversation_task in conversations:
             conversation_task.cancel()
         await asyncio.gather(*conversations, return_exceptions=True)

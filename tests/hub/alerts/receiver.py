@@ -9,10 +9,8 @@ from typing import Any, Self
 import msgspec
 from aiohttp import web
 
+from hub.accepting import accept_no_more
 from hub.alerts.messages import signature
-
-# What asyncio needs from the accept to the protocol, and some.
-TURNS_TO_ACCEPT = 5
 
 
 class Receiver:
@@ -25,6 +23,7 @@ class Receiver:
         self.tries = 0
         self.taken: list[dict[str, Any]] = []
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -54,18 +53,14 @@ class Receiver:
         application.router.add_post("/hook", self._take)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        assert self._runner.server is not None
+        self._server = await asyncio.get_running_loop().create_server(self._runner.server, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         if self._runner is not None:
-            for site in list(self._runner.sites):
-                await site.stop()
-            # What was accepted before becomes a connection of the runner within a few turns of the loop, and is closed
-            # by it only then (CPython issue 109564).
-            for _ in range(TURNS_TO_ACCEPT):
-                await asyncio.sleep(0)
+            assert self._server is not None
+            await accept_no_more(self._server)
             await self._runner.cleanup()
             self._runner = None
 
