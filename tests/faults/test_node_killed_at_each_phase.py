@@ -36,13 +36,19 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield fleet
 
 
-def restart_victim(fleet: Fleet, failpoint: str) -> None:
-    """Start the first node again with a failpoint, and whoever is dead without one."""
+def restart_victim(fleet: Fleet, failpoint: str) -> int:
+    """Start the first node again with a failpoint, and whoever is dead without one; give how often the first had joined
+    before.
+    """
     victim, *others = fleet.nodes
     for node in others:
         if not node.alive:
             node.start()
+    # Then its last lines have been read.
+    victim.kill()
+    joined = victim.log.count("connected to hub")
     restart(victim, failpoint)
+    return joined
 
 
 async def die_and_return(fleet: Fleet, failpoint: str) -> None:
@@ -74,8 +80,7 @@ async def test_a_node_that_dies_as_it_starts_is_back_at_its_next_start(fleet: Fl
 @pytest.mark.parametrize("point", sorted(ON_LEAVING))
 async def test_a_node_that_dies_as_it_leaves_loses_nothing(fleet: Fleet, point: str) -> None:
     victim = fleet.nodes[0]
-    joined = victim.log.count("connected to hub")
-    restart_victim(fleet, f"{point}:kill")
+    joined = restart_victim(fleet, f"{point}:kill")
     victim.wait_for_line("connected to hub", joined + 1)
     async with Client(fleet.hub.url) as client:
         victim.signal(signal.SIGTERM)
@@ -128,8 +133,7 @@ async def test_a_node_that_dies_as_it_comes_back_starts_no_attempt_twice(fleet: 
     victim = fleet.nodes[0]
     forgotten = "unknown" in point
     # A connection that breaks is resumed; a node that was forgotten meets an unknown session.
-    joined = victim.log.count("connected to hub")
-    restart_victim(fleet, f"{point}:kill" if forgotten else f"{point}:kill,node.before_send.heartbeat:error")
+    joined = restart_victim(fleet, f"{point}:kill" if forgotten else f"{point}:kill,node.before_send.heartbeat:error")
     async with Client(fleet.hub.url) as client:
         if forgotten:
             await asyncio.to_thread(victim.wait_for_line, "connected to hub", joined + 1)
@@ -141,8 +145,7 @@ async def test_a_node_that_dies_as_it_comes_back_starts_no_attempt_twice(fleet: 
 @pytest.mark.parametrize("point", sorted(name for name, can_fail in NAMES.items() if can_fail and "send" in name))
 async def test_a_connection_that_breaks_there_costs_nothing(fleet: Fleet, point: str) -> None:
     victim = fleet.nodes[0]
-    joined = victim.log.count("connected to hub")
-    restart_victim(
+    joined = restart_victim(
         fleet, f"{point}:error" if "resume" not in point else f"{point}:error,node.before_send.heartbeat:error"
     )
     if point in ON_LEAVING:
