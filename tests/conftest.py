@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -29,6 +31,26 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(name, text.encode("utf-8", "replace").decode()) for name, text in report.sections]
     return report
+
+
+def open_sockets() -> int:
+    """Count this process's sockets, as its descriptors name them."""
+    count = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        # The one that lists them is closed by now.
+        with contextlib.suppress(FileNotFoundError):
+            count += str(descriptor.readlink()).startswith("socket:")
+    return count
+
+
+@pytest.fixture(autouse=True)
+def sockets_left_open() -> Iterator[None]:
+    """Have a test that leaves a socket open fail itself, and not whichever test meets the garbage later."""
+    before = open_sockets()
+    yield
+    if open_sockets() > before:
+        # What nobody holds any more speaks up now; what a fixture of the module holds is left in peace.
+        gc.collect()
 
 
 @pytest.fixture
