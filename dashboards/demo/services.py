@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dashboards.installation.processes import free_ports
+from dashboards.installation.processes import held_ports
 from moorline.testing.fault_listener import Listener, owned_by
 
 # A request that is not here by then is none.
@@ -49,6 +49,7 @@ class Services:
         self._folder = folder
         self._listeners: list[Listener] = []
         self._conversations: set[asyncio.Task[None]] = set()
+        self._closed_port = contextlib.ExitStack()
 
     async def __aenter__(self) -> Self:
         return self
@@ -66,7 +67,7 @@ class Services:
         return Ports(
             http=http,
             tcp=tcp,
-            closed=free_ports(1)[0],
+            closed=self._closed_port.enter_context(held_ports(1))[0],
             tls=tls,
             ca_path=certificate.chain_path if certificate else None,
         )
@@ -80,6 +81,7 @@ class Services:
         for conversation in ending:
             conversation.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+        self._closed_port.close()
 
     def _listen(self, context: ssl.SSLContext | None) -> int:
         listener = Listener("127.0.0.1", 0, lambda client: self._begin(client, context))

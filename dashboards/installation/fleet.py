@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import moorline
-from dashboards.installation.processes import ManagedProcess, free_ports
+from dashboards.installation.processes import ManagedProcess, held_ports
 
 READY_WORDS: Final = "hub ready"
 
@@ -28,7 +29,8 @@ class Fleet:
     def __init__(self, folder: Path, *, ready_within_s: float, hub_arguments: Sequence[str] = ()) -> None:
         self.folder = folder
         self.truth_path = folder / "truth.ndjson"
-        self.node_port, http_port = free_ports(2)
+        self._ports = contextlib.ExitStack()
+        self.node_port, http_port = self._ports.enter_context(held_ports(2))
         self.url = f"http://127.0.0.1:{http_port}"
         self.hub = self._make_process(
             *("hub", "hub", "--node-port", str(self.node_port), "--http-port", str(http_port)),
@@ -53,6 +55,7 @@ class Fleet:
             for process in processes:
                 process.kill_now()
             await asyncio.gather(*(process.kill() for process in processes))
+            self._ports.close()
 
     async def start_hub(self) -> None:
         """Start the hub; returns when it says that it is ready.

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 # A process that was asked to end and did not within this long is killed.
@@ -157,10 +157,16 @@ class ManagedProcess:
             return ""
 
 
-def free_ports(count: int) -> list[int]:
-    """Give ports on loopback that nobody uses at this moment, all different."""
+@contextlib.contextmanager
+def held_ports(count: int) -> Iterator[list[int]]:
+    """Give ports on loopback that nobody uses, all different, and hold them until the exit.
+
+    Each is held by a socket that does not listen. The system then gives it to no one who asks for any port, nor to a
+    connection that goes out, while a hub is killed and away; the hub asks for this very one and may listen on it again.
+    """
     with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+        holders = [held.enter_context(socket.socket()) for _ in range(count)]
+        for holder in holders:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+        yield [int(holder.getsockname()[1]) for holder in holders]

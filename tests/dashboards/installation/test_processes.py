@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from dashboards.installation.processes import ManagedProcess, ProcessDiedError, ProcessTooSlowError, free_ports
+from dashboards.installation.processes import ManagedProcess, ProcessDiedError, ProcessTooSlowError, held_ports
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
@@ -101,7 +102,14 @@ def test_a_process_that_was_never_started_is_not_alive(tmp_path: Path) -> None:
         process.check_alive()
 
 
-def test_free_ports_are_all_different() -> None:
-    ports = free_ports(10)
-    assert len(set(ports)) == 10
-    assert all(0 < port < 65536 for port in ports)
+def test_held_ports_are_all_different_and_refuse_until_somebody_listens_on_them() -> None:
+    with held_ports(10) as ports:
+        assert len(set(ports)) == 10
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", ports[0]))
+        for _ in range(2):
+            # Reused as asyncio and uvloop do it.
+            with socket.create_server(("127.0.0.1", ports[0])), socket.create_connection(("127.0.0.1", ports[0])):
+                pass
+        with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", ports[0]))
