@@ -87,9 +87,11 @@ class RawNode:
         return await self.expect(frames.Registered)
 
     async def closed(self) -> tuple[int, str]:
-        """Wait until the hub has closed it; give its code and its reason."""
+        """Wait until the hub has closed it, and read on meanwhile; give its code and its reason."""
         async with asyncio.timeout(PATIENCE_S):
-            await self.socket.wait_closed()
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await self._next()
         return self.socket.close_code or 0, self.socket.close_reason or ""
 
     @contextlib.asynccontextmanager
