@@ -35,7 +35,7 @@ MEASUREMENTS: Final[Mapping[str, Measurement]] = {
     ),
     "restart": lambda queues: restart.measure(restart.Settings(restarts=3), queues),
     "delayed": lambda _: delayed.measure(delayed.Settings(tasks=200, seconds=2.0)),
-    "watchers": lambda _: watchers.measure(watchers.Settings(settle_s=3.0, watch_s=10.0)),
+    "watchers": lambda _: watchers.measure(watchers.Settings(settle_s=3.0, watch_s=8.0)),
 }
 """Each claim by the name of its module."""
 
