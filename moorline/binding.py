@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorline.context import Context
 from moorline.errors import DeclarationError, MoorlineError
+from moorline.options import OPTION_NAMES
 
 if TYPE_CHECKING:
     from moorline.task import Task
@@ -61,7 +62,7 @@ class Signature:
             raise BadArgumentsError(f"missing {', '.join(sorted(missing))}; the handler is {self.text}")
         if not self._takes_any and not given <= self._allowed:
             extra = sorted(given - self._allowed)
-            raise BadArgumentsError(f"unexpected {', '.join(extra)}; the handler is {self.text}")
+            raise BadArgumentsError(f"unexpected {', '.join(extra)}; the handler is {self.text}{_remedy(extra)}")
         if self._context_name is not None and self._context_name in given:
             raise BadArgumentsError(f"{self._context_name} is filled by the node; the handler is {self.text}")
 
@@ -86,6 +87,14 @@ class Signature:
         if payload.keys() != self._allowed:
             self.check(payload)
         return payload
+
+
+def _remedy(unexpected: list[str]) -> str:
+    """Say where an option belongs that was given as if it were an argument."""
+    options = [name for name in unexpected if name in OPTION_NAMES]
+    if not options:
+        return ""
+    return f"; {options[0]} is an option of the task, not an argument: submit(task.options({options[0]}=…), …)"
 
 
 def bind(task: Task[..., Any], payload: Mapping[str, Any], context: Context) -> dict[str, Any]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Coroutine, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias, TypeVar, overload
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeAlias, TypeVar, overload
 
 from moorline.api import Accepted
 from moorline.binding import BadArgumentsError
+from moorline.call_types import AnyResult, Async, AsyncTask, ContextLater, Misfit
+from moorline.context import Context
 from moorline.errors import HubError, HubUnavailableError, InvalidTaskError
 from moorline.following import Following
 from moorline.handles import Group, TaskHandle
@@ -27,6 +29,7 @@ from moorline.task_lines import Middles, line_of, name_of, payload_of, payload_o
 from moorline.transport import Transport
 from moorline.views import FINAL_STATES
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_URL: Final = "http://127.0.0.1:8780"
@@ -35,7 +38,6 @@ DEFAULT_URL: Final = "http://127.0.0.1:8780"
 SUBMIT_PAUSES: Final = Pauses(first_s=0.2, maximum_s=5.0)
 STREAM_PAUSES: Final = Pauses(first_s=1.0, maximum_s=10.0)
 
-AsyncTask: TypeAlias = Task[..., Coroutine[Any, Any, T]]
 Items: TypeAlias = Iterable[Any]
 
 
@@ -101,10 +103,29 @@ class Client(HubVerbs):
     # --- submit -------------------------------------------------------------------------------------------------------
 
     @overload
-    async def submit(self, task: AsyncTask[T], /, *args: Any, **kwargs: Any) -> TaskHandle[T]: ...
+    async def submit(self, task: Task[P, Async[T]], /, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[T]: ...
 
     @overload
-    async def submit(self, task: Task[..., T], /, *args: Any, **kwargs: Any) -> TaskHandle[T]: ...
+    async def submit(self, task: Task[P, T], /, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[T]: ...
+
+    @overload
+    async def submit(
+        self, task: Task[Concatenate[Context, P], Async[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> TaskHandle[T]: ...
+
+    @overload
+    async def submit(
+        self, task: Task[Concatenate[Context, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> TaskHandle[T]: ...
+
+    @overload
+    async def submit(self, task: Misfit, /, *args: Any, **kwargs: Any) -> TaskHandle[AnyResult]: ...
+
+    @overload
+    async def submit(self, task: ContextLater[Async[T]], /, *args: Any, **kwargs: Any) -> TaskHandle[T]: ...
+
+    @overload
+    async def submit(self, task: ContextLater[T], /, *args: Any, **kwargs: Any) -> TaskHandle[T]: ...
 
     @overload
     async def submit(self, task: str, /, **kwargs: Any) -> TaskHandle[Any]: ...
@@ -113,17 +134,20 @@ class Client(HubVerbs):
         """Submit a task; when this returns, the hub has committed it and will not lose it.
 
         ``client.submit(add, 1, 2)``, ``client.submit(add.options(priority=5), a=1, b=2)`` or, where the function is
-        not at hand, ``client.submit("add", a=1, b=2)``. A parameter of type `Context` is left out. Cancelling this call
-        does not call the task back. In JSON, NaN and infinity become null.
+        not at hand, ``client.submit("add", a=1, b=2)``. A parameter of type `Context` is left out; type checkers
+        check the others if it stands first. Cancelling this call does not call the task back. In JSON, NaN and infinity
+        become null.
 
         Raises:
+            DeclarationError: the task is none: a function without `@task`, or a text that cannot be a name.
             BadArgumentsError: these are not arguments of the task.
             InvalidTaskError: the arguments are not JSON, or the hub refuses the task.
             HubUnavailableError: no hub could be reached in ``submit_timeout_s``; whether it has the task is open.
             HubError: another leaf, such as UnauthorizedError.
         """
+        name = name_of(task)
         payload = payload_of(task, args, kwargs)
-        return await self._submit(name_of(task), self._middle_of(task), payload)
+        return await self._submit(name, self._middle_of(task), payload)
 
     async def submit_payload(
         self, name: str, payload: Mapping[str, Any], options: Options | None = None
@@ -168,15 +192,43 @@ class Client(HubVerbs):
             await self._settle_parcels(parcels)
         return handles
 
-    async def broadcast(self, task: Task[..., T] | str, /, *args: Any, **kwargs: Any) -> Group[Any]:
+    @overload
+    async def broadcast(self, task: Task[P, Async[T]], /, *args: P.args, **kwargs: P.kwargs) -> Group[T]: ...
+
+    @overload
+    async def broadcast(self, task: Task[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Group[T]: ...
+
+    @overload
+    async def broadcast(
+        self, task: Task[Concatenate[Context, P], Async[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Group[T]: ...
+
+    @overload
+    async def broadcast(
+        self, task: Task[Concatenate[Context, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Group[T]: ...
+
+    @overload
+    async def broadcast(self, task: Misfit, /, *args: Any, **kwargs: Any) -> Group[AnyResult]: ...
+
+    @overload
+    async def broadcast(self, task: ContextLater[Async[T]], /, *args: Any, **kwargs: Any) -> Group[T]: ...
+
+    @overload
+    async def broadcast(self, task: ContextLater[T], /, *args: Any, **kwargs: Any) -> Group[T]: ...
+
+    @overload
+    async def broadcast(self, task: str, /, **kwargs: Any) -> Group[Any]: ...
+
+    async def broadcast(self, task: Task[..., Any] | str, /, *args: Any, **kwargs: Any) -> Group[Any]:
         """Submit one task to each node that is online and matches its requirements.
 
         A node that lost its session when the hub stopped, and is not back yet, counts as online.
 
         Raises as `submit` does.
         """
-        payload = payload_of(task, args, kwargs)
         name = name_of(task)
+        payload = payload_of(task, args, kwargs)
         await self._open()
         group_id = new_task_id()
         accepted = await self._patiently_broadcast(line_of(group_id, self._middle_of(task), payload, name))
@@ -216,6 +268,21 @@ class Client(HubVerbs):
             while done:
                 waiting -= 1
                 yield done.popleft()
+
+    @overload
+    def map(
+        self, task: AsyncTask[T], items: Items, /, *, window: int = 5_000, progress: bool = False
+    ) -> AsyncGenerator[T, None]: ...
+
+    @overload
+    def map(
+        self, task: Task[..., T], items: Items, /, *, window: int = 5_000, progress: bool = False
+    ) -> AsyncGenerator[T, None]: ...
+
+    @overload
+    def map(
+        self, task: str, items: Items, /, *, window: int = 5_000, progress: bool = False
+    ) -> AsyncGenerator[Any, None]: ...
 
     async def map(
         self, task: Task[..., Any] | str, items: Items, /, *, window: int = 5_000, progress: bool = False

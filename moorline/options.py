@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 from moorline.errors import DeclarationError
 
@@ -126,6 +126,25 @@ class Options:
                 continue
             said[item.name] = _wire_value(value)
         return said
+
+
+class OptionsGiven(TypedDict, total=False):
+    """Some of the `Options`, as keyword arguments."""
+
+    priority: int
+    requires: Mapping[str, str]
+    node: str | None
+    delay_s: float
+    not_before: datetime | float | None
+    deadline: datetime | float | None
+    retry: Retry | None
+    timeout_s: float | None
+    lease_s: float | None
+    on_lost: Literal["retry", "fail"]
+    concurrency_key: str | None
+    concurrency_limit: int
+    idempotency_key: str | None
+    labels: Mapping[str, str]
 
 
 OPTION_NAMES: Final = frozenset(item.name for item in fields(Options))

@@ -14,11 +14,13 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TypeVar, overload
+from typing import Any, Concatenate, Final, Literal, ParamSpec, Self, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from moorline.client import DEFAULT_URL, AsyncTask, Client, Items
+from moorline.call_types import AnyResult, Async, AsyncTask, ContextLater, Misfit
+from moorline.client import DEFAULT_URL, Client, Items
+from moorline.context import Context
 from moorline.errors import HubUnavailableError
 from moorline.handles import TaskHandle
 from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
@@ -44,6 +46,7 @@ from moorline.views import (
     TaskView,
 )
 
+P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -128,10 +131,29 @@ class SyncClient:
     # --- submit -------------------------------------------------------------------------------------------------------
 
     @overload
-    def submit(self, task: AsyncTask[T], /, *args: Any, **kwargs: Any) -> SyncTaskHandle[T]: ...
+    def submit(self, task: Task[P, Async[T]], /, *args: P.args, **kwargs: P.kwargs) -> SyncTaskHandle[T]: ...
 
     @overload
-    def submit(self, task: Task[..., T], /, *args: Any, **kwargs: Any) -> SyncTaskHandle[T]: ...
+    def submit(self, task: Task[P, T], /, *args: P.args, **kwargs: P.kwargs) -> SyncTaskHandle[T]: ...
+
+    @overload
+    def submit(
+        self, task: Task[Concatenate[Context, P], Async[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> SyncTaskHandle[T]: ...
+
+    @overload
+    def submit(
+        self, task: Task[Concatenate[Context, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> SyncTaskHandle[T]: ...
+
+    @overload
+    def submit(self, task: Misfit, /, *args: Any, **kwargs: Any) -> SyncTaskHandle[AnyResult]: ...
+
+    @overload
+    def submit(self, task: ContextLater[Async[T]], /, *args: Any, **kwargs: Any) -> SyncTaskHandle[T]: ...
+
+    @overload
+    def submit(self, task: ContextLater[T], /, *args: Any, **kwargs: Any) -> SyncTaskHandle[T]: ...
 
     @overload
     def submit(self, task: str, /, **kwargs: Any) -> SyncTaskHandle[Any]: ...
@@ -161,6 +183,34 @@ class SyncClient:
         submit: Callable[[], Awaitable[Sequence[TaskHandle[Any]]]] = partial(self._client.submit_many, task, items)
         return [SyncTaskHandle(self, handle) for handle in self.call(submit)]
 
+    @overload
+    def broadcast(self, task: Task[P, Async[T]], /, *args: P.args, **kwargs: P.kwargs) -> SyncGroup[T]: ...
+
+    @overload
+    def broadcast(self, task: Task[P, T], /, *args: P.args, **kwargs: P.kwargs) -> SyncGroup[T]: ...
+
+    @overload
+    def broadcast(
+        self, task: Task[Concatenate[Context, P], Async[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> SyncGroup[T]: ...
+
+    @overload
+    def broadcast(
+        self, task: Task[Concatenate[Context, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> SyncGroup[T]: ...
+
+    @overload
+    def broadcast(self, task: Misfit, /, *args: Any, **kwargs: Any) -> SyncGroup[AnyResult]: ...
+
+    @overload
+    def broadcast(self, task: ContextLater[Async[T]], /, *args: Any, **kwargs: Any) -> SyncGroup[T]: ...
+
+    @overload
+    def broadcast(self, task: ContextLater[T], /, *args: Any, **kwargs: Any) -> SyncGroup[T]: ...
+
+    @overload
+    def broadcast(self, task: str, /, **kwargs: Any) -> SyncGroup[Any]: ...
+
     def broadcast(self, task: Task[..., Any] | str, /, *args: Any, **kwargs: Any) -> SyncGroup[Any]:
         """See `Client.broadcast`."""
         return SyncGroup(self, self.call(partial(self._client.broadcast, task, *args, **kwargs)))
@@ -176,6 +226,19 @@ class SyncClient:
         by_handle = {handle._handle: handle for handle in handles}
         for done in self._iterate(self._client.as_completed(by_handle)):
             yield by_handle[done]
+
+    @overload
+    def map(
+        self, task: AsyncTask[T], items: Items, /, *, window: int = 5_000, progress: bool = False
+    ) -> Iterator[T]: ...
+
+    @overload
+    def map(
+        self, task: Task[..., T], items: Items, /, *, window: int = 5_000, progress: bool = False
+    ) -> Iterator[T]: ...
+
+    @overload
+    def map(self, task: str, items: Items, /, *, window: int = 5_000, progress: bool = False) -> Iterator[Any]: ...
 
     def map(
         self, task: Task[..., Any] | str, items: Items, /, *, window: int = 5_000, progress: bool = False

@@ -6,19 +6,20 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from moorline.binding import Signature
 from moorline.errors import DeclarationError
-from moorline.options import Options, Retry, check_identifier
+from moorline.options import Options, OptionsGiven, Retry, check_identifier
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 Isolation = Literal["thread", "process"]
 
 
-class Task(Generic[P, R]):
+class Task(Generic[P, R_co]):
     """A named handler with its default options. Calling it calls the function, as if it were not decorated.
 
     Attributes:
@@ -31,7 +32,12 @@ class Task(Generic[P, R]):
     """
 
     def __init__(
-        self, function: Callable[P, R], *, name: str | None = None, isolation: Isolation = "thread", defaults: Options
+        self,
+        function: Callable[P, R_co],
+        *,
+        name: str | None = None,
+        isolation: Isolation = "thread",
+        defaults: Options,
     ) -> None:
         self.name = function.__name__ if name is None else name
         check_identifier("the name of a task", self.name)
@@ -60,11 +66,11 @@ class Task(Generic[P, R]):
         """The handler's name and parameters, for messages."""
         return self.signature.text
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function here and now."""
         return self.function(*args, **kwargs)
 
-    def options(self, **overrides: object) -> Task[P, R]:
+    def options(self, **overrides: Unpack[OptionsGiven]) -> Task[P, R_co]:
         """Give this task with other options, for one submit: ``client.submit(work.options(priority=5), …)``.
 
         Raises:

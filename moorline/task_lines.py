@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -10,7 +12,7 @@ import orjson
 
 from moorline import binding
 from moorline.binding import BadArgumentsError
-from moorline.errors import InvalidTaskError
+from moorline.errors import DeclarationError, InvalidTaskError
 from moorline.options import Options, check_identifier
 from moorline.task import Task
 
@@ -59,7 +61,24 @@ def name_of(task: Task[..., Any] | str) -> str:
     if isinstance(task, str):
         check_identifier("the name of a task", task)
         return task
+    if not isinstance(task, Task):
+        raise _no_task(task)
     return task.name
+
+
+def _no_task(thing: object) -> DeclarationError:
+    """Say what a program without types gave instead of a task, and what it should have given."""
+    if inspect.iscoroutine(thing):
+        name = thing.__qualname__
+        thing.close()
+        return DeclarationError(f"{name}(…) is a call; give the task and its arguments apart: submit({name}, …)")
+    if callable(thing):
+        name = getattr(thing, "__qualname__", repr(thing))
+        return DeclarationError(
+            f"{name} is not declared as a task; put @task above it, or give the name of a task as a text"
+        )
+    shown = reprlib.repr(thing)
+    return DeclarationError(f"{shown} is no task; give a function declared with @task, or the name of a task as a text")
 
 
 def payload_of(task: Task[..., Any] | str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
-from moorline.client import AsyncTask, Client
+from moorline.call_types import AnyResult, Async, ContextLater, Misfit
+from moorline.client import Client
+from moorline.context import Context
 from moorline.sync_client import SyncClient
 from moorline.task import Task
 from moorline.testing.fault_proxy import FaultProxy
@@ -25,6 +27,7 @@ from moorline.testing.local_transport import LocalTransport
 
 __all__ = ["FaultProxy", "FaultProxyThread", "LocalClient", "LocalSyncClient", "run_locally"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # As many as a node has by default.
@@ -57,11 +60,31 @@ class LocalSyncClient(SyncClient):
 
 
 @overload
-def run_locally(task: AsyncTask[T], /, *args: Any, **kwargs: Any) -> T: ...
+def run_locally(task: Task[P, Async[T]], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
 
 
 @overload
-def run_locally(task: Task[..., T], /, *args: Any, **kwargs: Any) -> T: ...
+def run_locally(task: Task[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+@overload
+def run_locally(task: Task[Concatenate[Context, P], Async[T]], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+@overload
+def run_locally(task: Task[Concatenate[Context, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+
+@overload
+def run_locally(task: Misfit, /, *args: Any, **kwargs: Any) -> AnyResult: ...
+
+
+@overload
+def run_locally(task: ContextLater[Async[T]], /, *args: Any, **kwargs: Any) -> T: ...
+
+
+@overload
+def run_locally(task: ContextLater[T], /, *args: Any, **kwargs: Any) -> T: ...
 
 
 def run_locally(task: Task[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -88,6 +88,34 @@ async def test_arguments_that_do_not_fit_are_refused_before_they_are_sent(client
     assert fake_hub.tasks == {}
 
 
+async def test_what_is_no_task_is_refused_with_what_would_be_one(client: Client, fake_hub: FakeHub) -> None:
+    def crunch(path: str) -> str:
+        return path
+
+    async def fetch(url: str) -> str:
+        return url
+
+    untyped: Any = client
+    undeclared = r"crunch is not declared as a task; put @task above it"
+    for verb in (untyped.submit, untyped.broadcast):
+        with pytest.raises(DeclarationError, match=undeclared):
+            await verb(crunch, "x")
+        with pytest.raises(DeclarationError, match=r"fetch\(…\) is a call; .* apart: submit\(.*fetch, …\)"):
+            await verb(fetch("x"))
+        with pytest.raises(DeclarationError, match="5 is no task; give a function declared with @task"):
+            await verb(5)
+    with pytest.raises(DeclarationError, match=undeclared):
+        await untyped.submit_many(crunch, ["x"])
+    with pytest.raises(DeclarationError, match=undeclared):
+        await anext(untyped.map(crunch, ["x"]))
+    assert fake_hub.tasks == {}
+
+
+async def test_an_option_among_the_arguments_is_told_where_it_belongs(client: Client) -> None:
+    with pytest.raises(BadArgumentsError, match=r"unexpected priority; .*: submit\(task.options\(priority=…\), …\)"):
+        await client.submit(add, 1, 2, priority=5)
+
+
 async def test_outcomes_that_are_no_values_are_raised(client: Client, fake_hub: FakeHub) -> None:
     error = {"kind": "error", "message": "no luck", "type": "ValueError", "traceback": "Traceback …"}
     fake_hub.decide = lambda task: {"state": "failed", "attempt": 3, "error": error}

@@ -1,0 +1,1 @@
+"""What a type checker says to programs that use Moorline."""
