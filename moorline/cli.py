@@ -117,8 +117,8 @@ class LazyGroup(click.Group):
             raise _with_suggestions(error) from error
         except click.BadParameter as error:
             raise _with_origin(error) from error
-        except KeyboardInterrupt:
-            # The blank line closes the terminal's ^C.
+        except (KeyboardInterrupt, click.Abort):
+            # click makes an Abort of Ctrl-C at a question. The blank line closes the terminal's ^C.
             click.echo(err=True)
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:

@@ -90,6 +90,9 @@ _EXITS: Final[tuple[tuple[type[MoorlineError], ExitCode], ...]] = (
     (DeclarationError, ExitCode.USAGE),
 )
 
+# What a hub tells programs to ask for, in the words of the command line.
+_COMMANDS: Final = (("GET /v1/nodes ", "`moorline node list` "), ("GET /v1/alerts ", "`moorline alert list` "))
+
 # What to do where the hub itself had nothing to say.
 _REMEDIES: Final[tuple[tuple[type[MoorlineError], str], ...]] = (
     (TaskCancelled, "Queue it again with `moorline task retry {task_id}`."),
@@ -115,7 +118,10 @@ def explain(error: MoorlineError, url: str = "") -> CommandError:
     message, remedy = str(error), ""
     if isinstance(error, HubError):
         message = f"{error.where}: {error.message}" if error.where else error.message
-        remedy = _sentence(error.remedy)
+        remedy = error.remedy
+        for request, command in _COMMANDS:
+            remedy = remedy.replace(request, command)
+        remedy = _sentence(remedy)
         if type(error) is HubError and not error.code:
             message = f"{url} does not answer as a hub does: {message}"
             remedy = "Check --url: the HTTP API has port 8780 by default. `moorline doctor` looks closer."

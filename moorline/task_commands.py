@@ -5,18 +5,16 @@ What only a command that runs needs is imported there, so that help and completi
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from moorline.acting import each, show_states
+from moorline.acting import Acted, each, make_sure, show
 from moorline.configuration import ClientSettings, client_options
 from moorline.conversing import as_json_option, converse
 from moorline.errors import NotFoundError
-from moorline.failures import CommandError, ExitCode
 from moorline.parameters import PAIR, PAST
 from moorline.presentation import coloured, print_document, print_fields, print_table, say
 from moorline.words import printable
@@ -145,10 +143,10 @@ def _change_command(action: Literal["cancel", "retry"], about: str) -> click.Com
             _change_matching(settings, action, filter_text, is_sure=yes, as_json=as_json)
             return
 
-        def talk(client: Client) -> Awaitable[list[TaskView]]:
+        def talk(client: Client) -> Awaitable[Acted[TaskView]]:
             return each({"cancel": client.cancel, "retry": client.retry}[action], task_ids)
 
-        show_states(converse(settings, talk), "tasks", as_json=as_json)
+        show(converse(settings, talk), "tasks", settings.url, as_json=as_json)
 
     return command
 
@@ -165,12 +163,8 @@ def _change_matching(
 
     if not is_sure:
         found = converse(settings, lambda client: client.bulk(action, filter_text, count_only=True))
-        ready = ready_words(action, found)
-        if found.matched and not sys.stdin.isatty():
-            message = f"{ready}; nothing was done, since nobody can be asked"
-            raise CommandError(message, remedy="Add --yes if that is meant.", exit_code=ExitCode.USAGE)
-        if found.matched and not click.confirm(f"{ready}. Go on?", err=True):
-            raise CommandError("nothing was done")
+        if found.matched:
+            make_sure(ready_words(action, found))
     done = converse(settings, lambda client: change_all(client, action, filter_text))
     if as_json:
         print_document({"matched": done.matched, "changed": done.changed})

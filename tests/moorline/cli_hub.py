@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 import threading
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from hub.accepting import accept_no_more
 from moorline.cli import cli
+from tests.pseudo_terminal import on_terminal
 
 OUTCOMES = {"add": "succeeded", "boom": "failed", "cancelled": "cancelled", "expired": "expired", "lost": "lost"}
 PROBLEM = {
@@ -264,7 +266,14 @@ class CliHub:
         return web.json_response(node)
 
     async def _act_on_node(self, request: web.Request) -> web.Response:
-        node = self.nodes[request.match_info["id"]]
+        node_id = request.match_info["id"]
+        if node_id == "away":
+            return refusal(503, "degraded", "no space for the database")
+        node = self.nodes.get(node_id)
+        if node is None:
+            return refusal(
+                404, "not_found", f"there is no node '{node_id}'", "GET /v1/nodes lists those that registered"
+            )
         match request.match_info["act"]:
             case "cordon":
                 node["cordoned"] = True
@@ -304,6 +313,16 @@ def _message(event: dict[str, Any]) -> bytes:
 def run(hub: CliHub, *arguments: str, stdin: str | bytes | None = None) -> Result:
     """Run a command against this hub."""
     return CliRunner().invoke(cli, list(arguments), env={"MOORLINE_URL": hub.url}, input=stdin)
+
+
+def on_a_terminal(hub: CliHub, question: str, answer: str, *arguments: str) -> tuple[str, int]:
+    """Run the command on a pseudo-terminal and answer its question; give what it printed, and its status."""
+    command = (sys.executable, "-m", "moorline.cli", *arguments)
+    with on_terminal(*command, environment={"MOORLINE_URL": hub.url}) as terminal:
+        terminal.wait_for(question)
+        terminal.press(answer)
+        status = terminal.wait()
+        return terminal.text, status
 
 
 def task(task_id: str, state: str = "queued", **more: object) -> dict[str, object]:

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
 from moorline.failures import ExitCode
-from tests.moorline.cli_hub import CliHub, run, task
-from tests.pseudo_terminal import on_terminal
+from tests.moorline.cli_hub import CliHub, on_a_terminal, run, task
 
 
 class TestTasks:
@@ -212,13 +210,3 @@ class TestTasksOfAFilter:
         result = run(hub, "task", "retry", *arguments)
         assert result.exit_code == ExitCode.USAGE
         assert "name tasks, or give a --filter" in result.stderr
-
-
-def on_a_terminal(hub: CliHub, question: str, answer: str, *arguments: str) -> tuple[str, int]:
-    """Run the command on a pseudo-terminal and answer its question; give what it printed, and its status."""
-    command = (sys.executable, "-m", "moorline.cli", *arguments)
-    with on_terminal(*command, environment={"MOORLINE_URL": hub.url}) as terminal:
-        terminal.wait_for(question)
-        terminal.press(answer)
-        status = terminal.wait()
-        return terminal.text, status
