@@ -1,6 +1,6 @@
 """A hub that comes back, and a fleet that wants in: the real policy of both sides, in virtual time.
 
-The nodes are `node.decisions.core.NodeCore`, the door is `hub.decisions.admission.Admission` as `hub.gateway` asks it;
+The nodes are `node.decisions.core.NodeCore`, the door is `hub.decisions.admission.Admission` as `hub.door` asks it;
 left out is the network, and the time that a handshake takes. Two rivals come to the same door: exponential waits with
 full jitter, as described by M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015), and exponential
 waits without.

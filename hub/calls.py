@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, TypeVar
 
 from hub import failpoints
 from hub.decisions.effects import RequestId
 from hub.errors import HubDegradedError, HubStoppingError
+
+T = TypeVar("T")
 
 # How long a call waits for its commit. A commit takes a millisecond; past this the disk is stuck, and the caller may
 # repeat the call with the same ids.
@@ -80,3 +82,10 @@ class Calls:
         for future in self._futures.values():
             if not future.done():
                 future.set_exception(HubStoppingError())
+
+
+def expect(answer: object, kind: type[T]) -> T:
+    """Give an answer of the store, which is of this kind but for a bug of ours."""
+    if not isinstance(answer, kind):
+        raise AssertionError(f"the store answered {type(answer).__name__} where {kind.__name__} was due")
+    return answer

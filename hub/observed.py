@@ -2,55 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from hub.alerts.facts import Disk, NameCounts, PresentNode
 from hub.decisions.core import HubCore
 from hub.decisions.meter import Meter
 from hub.disk import DiskWatch
-from hub.store.contract import Operation, Store
+from hub.driver import Driver
+from hub.store.contract import Store
 from hub.store.now import Now
+from hub.store.reader import StoreReader
 
 T = TypeVar("T")
-
-
-class StoreAccess(Protocol):
-    """The way to the store, as `hub.alerts.lookout.Watched` describes it."""
-
-    async def read(self, query: Callable[[Store], T]) -> T:
-        """Ask the store."""
-        ...
-
-    def put(self, operation: Operation) -> asyncio.Future[object]:
-        """Put an operation to the store, however long it takes."""
-        ...
-
-    async def perform(self, operation: Operation) -> object:
-        """Put an operation to the store and wait for its commit."""
-        ...
 
 
 class ObservedHub:
     """A `hub.alerts.lookout.Watched`. On the event loop's thread."""
 
     def __init__(
-        self, *, core: HubCore, meter: Meter, disk: DiskWatch, state: Path, clock: Callable[[], Now], store: StoreAccess
+        self,
+        *,
+        core: HubCore,
+        driver: Driver,
+        reader: StoreReader,
+        meter: Meter,
+        disk: DiskWatch,
+        state: Path,
+        clock: Callable[[], Now],
     ) -> None:
         self._core = core
         self._meter = meter
         self._disk = disk
         self._state = state
-        self._store = store
+        self._reader = reader
         self.now = clock
-        self.put = store.put
-        self.perform = store.perform
+        self.put = driver.put
+        self.perform = driver.perform
 
     async def read(self, query: Callable[[Store], T]) -> T:
         """Ask the store. Raises StoreUnavailableError."""
-        return await self._store.read(query)
+        return await self._reader.read(query)
 
     def why_degraded(self) -> str | None:
         """Say why the store takes no commits, None if it does."""

@@ -1,7 +1,7 @@
 """The hub's decisions: what follows from a frame, a commit, a call or the passing of time.
 
 No I/O, no clock, no asyncio: each method is handed the time and returns effects in order (`hub.decisions.effects`). The
-shell (`hub.service`) carries them out; a simulation does the same with a network and a store of its own.
+shell (`hub.driver`) carries them out; a simulation does the same with a network and a store of its own.
 
 This is the door. Behind it are rooms, each with one concern: `hub.decisions.connections`, `hub.decisions.reception`,
 `hub.decisions.conversation`, `hub.decisions.results`, `hub.decisions.pushes`, `hub.decisions.offers`,

@@ -8,12 +8,14 @@ from hub.alerts.watch import AlertWatch
 from hub.decisions.core import HubCore
 from hub.decisions.meter import Meter
 from hub.disk import DiskSpace
+from hub.door import Door
 from hub.events.feed import EventFeed
 from hub.gateway import Gateway
 from hub.http.backend import Health
 from hub.http.readiness import reasons_not_ready
 from hub.metrics.instruments import Instruments
 from hub.metrics.reading import ChannelReading, Counts, Gauges, Reading
+from hub.peers import Peers
 from hub.store.stats import StoreStats
 from hub.store.writer import StoreWriter
 
@@ -25,7 +27,9 @@ def gather(
     stats: StoreStats | None,
     disk: DiskSpace | None,
     core: HubCore,
+    door: Door,
     gateway: Gateway,
+    peers: Peers,
     writer: StoreWriter,
     feed: EventFeed,
     meter: Meter,
@@ -48,7 +52,7 @@ def gather(
         disk=disk,
         fleet=core.fleet(),
         gauges=Gauges(
-            connections=gateway.connections,
+            connections=len(peers),
             streams=feed.subscriptions,
             waiting_requests=feed.watches,
             waiting_calls=calls,
@@ -58,11 +62,11 @@ def gather(
         ),
         counts=Counts(
             core=dict(core.counts),
-            gateway=dict(gateway.refusals),
+            gateway=dict(door.refusals),
             events=dict(meter.counts),
             requests=dict(requests),
             messages_received=gateway.messages_received,
-            messages_sent=gateway.messages_sent,
+            messages_sent=peers.messages_sent,
         ),
         waits=dict(meter.waits),
         runs=dict(meter.runs),

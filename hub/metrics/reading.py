@@ -26,7 +26,7 @@ class Gauges(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True, kw_only=True):
-    """What only grows. ``core`` and ``gateway``: by name, as `hub.decisions.core` and `hub.gateway` count.
+    """What only grows. ``core`` and ``gateway``: by name, as `hub.decisions.core` and `hub.door` count.
     ``events``: committed ones by kind, and ``submitted``. ``requests``: by method, route and status.
     """
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from hub.http.server import HttpServer
-from tests.hub.test_gateway import Door
+from tests.hub.entrance import Entrance
 
 # Generous: these machines are shared. Nobody waits this long who is closed.
 PATIENCE_S = 40.0
@@ -27,9 +27,9 @@ async def http_server() -> tuple[int, Stop]:
 
 
 async def gateway() -> tuple[int, Stop]:
-    door = Door().gateway
-    await door.start("127.0.0.1", 0, None)
-    return door.port, door.stop
+    nodes = Entrance().gateway
+    await nodes.start("127.0.0.1", 0, None)
+    return nodes.port, nodes.stop
 
 
 async def heard(client: socket.socket) -> bytes:

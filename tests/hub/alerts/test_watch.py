@@ -28,7 +28,7 @@ from tests.hub.alerts.looks import HUB, OPS
 from tests.hub.alerts.receiver import Receiver
 from tests.hub.alerts.test_deliver import Recorder
 from tests.hub.harness import done
-from tests.hub.test_service import Running, hear, register, say
+from tests.hub.running import Running, hear, register, say
 from tests.waiting import until
 
 RULES = """

@@ -14,7 +14,7 @@ from hub.metrics.exposition import text_of
 from protocol import frames
 from protocol.frames import Result
 from tests.hub.metrics.readings import samples
-from tests.hub.test_service import Running, hear, register, say, until
+from tests.hub.running import Running, hear, register, say, until
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ async def test_a_hub_with_tls_shows_when_its_certificate_runs_out(tmp_path: Path
     hub = Running(tmp_path / "tls", tls_cert=chain, tls_key=key)
     await hub.service.start()
     try:
-        text = text_of(hub.service.reading(None, {}))
+        text = text_of(hub.service.backend.reading(None, {}))
     finally:
         await hub.service.stop()
     assert samples(text)["moorline_tls_certificate_expires_seconds", ()] == datetime(2100, 1, 1, tzinfo=UTC).timestamp()
