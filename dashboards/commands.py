@@ -201,6 +201,8 @@ def top(
     """
     from dashboards.terminal.show import Wish, show  # noqa: PLC0415  # help and completion need none of it
 
+    if filter_text and (view in {"overview", "task"} or task_id):
+        raise click.UsageError("--filter chooses rows of a list; it goes with --view nodes, tasks or events")
     wish = Wish(
         view=VIEWS.index(view) + 1 if not task_id else 4,
         filter=filter_text,

@@ -34,6 +34,9 @@ class Column:
         width: at least so many cells.
         width_max: up to so many, if its contents need them; None: ``width`` is all it gets.
         is_right: whether contents stand at its right edge.
+        is_name: whether contents are names, which are cut in their middle.
+        is_telling: whether it says why: it gets what its contents need, up to a third of the width, before those of a
+            higher rank get anything.
     """
 
     title: str
@@ -41,6 +44,8 @@ class Column:
     width: int
     width_max: int | None = None
     is_right: bool = False
+    is_name: bool = False
+    is_telling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ def plan(columns: Sequence[Column], contents: Sequence[int], width: int) -> Plan
 
 
 def _least(column: Column, content: int, width: int) -> int:
+    if column.is_telling:
+        return max(column.width, min(content, width // 3))
     if column.rank or column.width_max is None:
         return column.width
     wanted = min(content, column.width_max, STAYING_MAX, width // 3)
@@ -103,7 +110,8 @@ def row(columns: Sequence[Column], chosen: Plan, cells: Sequence[Part], width: i
         if parts:
             parts.append(" " * chosen.gap)
         text, style = cells[place]
-        parts.append((padded(text, size, is_right=columns[place].is_right), style))
+        column = columns[place]
+        parts.append((padded(text, size, is_right=column.is_right, is_name=column.is_name), style))
     made = line(*parts)
     if is_chosen:
         made = exact(made, width).copy()

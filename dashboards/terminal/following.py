@@ -23,8 +23,9 @@ from moorline.views import Event, LogLine, Progress, TaskLogs
 # Events that are kept to be seen, and how far back they begin.
 EVENTS_KEPT: Final = 500
 EVENTS_BACK: Final = 200
-# What happened to nodes and alerts: so many are kept, and so many events are looked through for them in the beginning.
-LATELY_KEPT: Final = 50
+# What happened to nodes and alerts: so many are kept that a fleet which falls silent at once does not push out what was
+# before it, and so many events are looked through for them in the beginning.
+LATELY_KEPT: Final = 2_000
 LATELY_BACK: Final = 5_000
 # A stream that has said nothing for so long has told what there was.
 SILENT_S: Final = 0.5

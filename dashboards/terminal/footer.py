@@ -10,9 +10,10 @@ from dashboards.terminal.bindings import Binding, working
 from dashboards.terminal.looks import ALARM, BAD, CHOSEN, DIM, STRONG, WARN
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import FilterInput, Help, Question, State
-from dashboards.terminal.texts import clean, cut, line, padded, width_of
+from dashboards.terminal.texts import clean, cut, line, padded, spread, width_of
 
 _PROMPT: Final = "filter: "
+_EDITING: Final = "enter apply  esc leave  ^U empty"
 _EXAMPLE: Final = "state=failed name~hash node=n1 age>5m"
 
 
@@ -24,7 +25,7 @@ def footer(snapshot: Snapshot, state: State, width: int) -> Text:
         case Question() as question:
             return _question(question, width)
         case Help():
-            return line((" esc ", CHOSEN), (" leave the help", DIM))
+            return line((" esc ", CHOSEN), (" leave the help  ", DIM), ("↑↓", STRONG), (" move", DIM))
         case None:
             return _notice(state, width) if state.notice else _keys(snapshot, state, width)
 
@@ -38,7 +39,11 @@ def filter_line(typed: FilterInput, width: int) -> tuple[Text, int]:
     while width_of(before) > room:
         before = before[1:]
     shown = cut(behind, max(0, room - width_of(before)))
-    return line((_PROMPT, STRONG), before, shown), width_of(_PROMPT) + width_of(before)
+    made = line((_PROMPT, STRONG), before, shown)
+    # What ends it, and how to begin anew, as long as the text leaves room for that.
+    if made.cell_len + len(_EDITING) + 3 <= width:
+        made = spread(made, line((_EDITING, DIM)), width)
+    return made, width_of(_PROMPT) + width_of(before)
 
 
 _WORDS: Final = {"drain": "Drain", "cancel": "Cancel", "retry": "Run again"}

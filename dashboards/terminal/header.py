@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from rich.text import Text
@@ -9,7 +10,9 @@ from rich.text import Text
 from dashboards.terminal.looks import ALARM, BAD, CHOSEN, DIM, STRONG, WARN, WELL, Look, level_look
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import State, View
-from dashboards.terminal.texts import clean, line, spread, width_of, wrapped
+from dashboards.terminal.texts import clean, line, rate, spread, width_of, wrapped
+from dashboards.terminal.troubles import troubles
+from moorline.views import Stats
 from moorline.words import ago, duration
 
 # The hub says something every second. Up to twice that the picture is of now; a number that flickers tells nobody
@@ -22,6 +25,13 @@ LOW_LINES: Final = 12
 
 # The beginning of a hub's id tells it from others.
 HUB_ID_CHARACTERS: Final = 12
+
+# How the hub's verdict says what is told here in other words. A reason that reads otherwise is told as it is.
+_ALERTS_COUNTED: Final = re.compile(r"\d+ (critical )?alerts? firing")
+_NODES_COUNTED: Final = re.compile(r"\d+ nodes? unreachable")
+_OLDEST_WAITS: Final = "oldest task waits "
+_NO_COMMITS: Final = "the store takes no commits"
+_DEGRADED_RULE: Final = "hub_degraded"
 
 _NAMES: Final = {
     View.OVERVIEW: "Overview",
@@ -94,7 +104,43 @@ def verdict(snapshot: Snapshot) -> tuple[Look, str]:
             return Look("◌", "CONNECTING", DIM), f"to {clean(snapshot.url)}"
     if stats is None:
         return Look("◌", "WAITING", DIM), "for what the hub says"
-    return level_look(stats.verdict.level), ", ".join(clean(reason) for reason in stats.verdict.reasons)
+    if stats.verdict.level == "ok" and not stats.verdict.reasons:
+        return level_look("ok"), _well(stats)
+    return level_look(stats.verdict.level), "; ".join(_reasons(snapshot, stats))
+
+
+def _well(stats: Stats) -> str:
+    """Say what is well, with what fails although no rule minds, first."""
+    online, queued = stats.nodes.get("online", 0), stats.tasks.get("queued", 0)
+    said = [
+        f"{online:,} {'node' if online == 1 else 'nodes'} online",
+        f"{stats.tasks.get('running', 0):,} running",
+        f"{queued:,} queued" if queued else "nothing waits",
+    ]
+    fails = stats.rates.failed
+    return ", ".join([f"{rate(fails)} fail", *said] if fails else [*said, "nothing fails"])
+
+
+def _reasons(snapshot: Snapshot, stats: Stats) -> list[str]:
+    """Give the causes first: what the hub finds in itself, then alerts in their own words, then what is only counted.
+
+    The hub counts alerts and nodes; what these counts stand for is put in their place once it is known.
+    """
+    told = {trouble.id: trouble.what for trouble in troubles(snapshot) if trouble.is_reason}
+    is_known = any(alert.state == "firing" for alert in snapshot.alerts)
+    # Of a hub that takes no commits its own words say more than the alert's.
+    if any(reason.startswith(_NO_COMMITS) for reason in stats.verdict.reasons):
+        told = {name: what for name, what in told.items() if name != f"alert {_DEGRADED_RULE}"}
+    kept = []
+    for reason in stats.verdict.reasons:
+        is_told = (
+            (is_known and _ALERTS_COUNTED.fullmatch(reason))
+            or ("unreachable" in told and _NODES_COUNTED.fullmatch(reason))
+            or ("waiting" in told and reason.startswith(_OLDEST_WAITS))
+        )
+        if not is_told:
+            kept.append(clean(reason))
+    return [*kept, *told.values()]
 
 
 def _reason(snapshot: Snapshot) -> str:
@@ -112,6 +158,8 @@ def verdict_height(snapshot: Snapshot, width: int, height: int) -> int:
     if height >= ROOMY_LINES:
         return 2
     look, reasons = verdict(snapshot)
+    if look.style == f"bold {WELL}":
+        return 1
     return 2 if height >= LOW_LINES and width_of(look.text) + width_of(reasons) + 3 > width else 1
 
 
@@ -132,12 +180,12 @@ def verdict_lines(snapshot: Snapshot, width: int, lines_max: int) -> list[Text]:
 
 
 def _tabs(snapshot: Snapshot, state: State, width: int) -> Text:
-    right = _marks(snapshot, state)
-    for is_full in (True, False):
+    for has_counts, has_words in ((True, True), (False, True), (False, False)):
+        right = _marks(snapshot, state, has_words=has_words)
         parts: list[tuple[str, str]] = []
         for view in View:
             is_here = view is state.view
-            word = f" {_NAMES[view]}{_count(snapshot, view) if is_full else ''}" if is_full or is_here else ""
+            word = f" {_NAMES[view]}{_count(snapshot, view) if has_counts else ''}" if has_counts or is_here else ""
             parts.append((f" {view.value}{word} ", CHOSEN if is_here else DIM))
         made = line(*parts)
         if made.cell_len + right.cell_len < width:
@@ -154,11 +202,17 @@ def _count(snapshot: Snapshot, view: View) -> str:
     return ""
 
 
-def _marks(snapshot: Snapshot, state: State) -> Text:
+def _marks(snapshot: Snapshot, state: State, *, has_words: bool) -> Text:
+    """Say what must be known in every view: that the picture stands still, and how many alerts there are."""
     parts: list[tuple[str, str]] = []
     if state.is_still:
         parts.append((" ‖ STILL ", ALARM))
-    if snapshot.stats is not None and snapshot.stats.alerts.firing:
-        firing = snapshot.stats.alerts.firing
-        parts.append((f" ▲ {firing} {'alert' if firing == 1 else 'alerts'} ", BAD))
+    firing = snapshot.stats.alerts.firing if snapshot.stats is not None else 0
+    silenced = min(firing, sum(alert.is_silenced for alert in snapshot.alerts if alert.state == "firing"))
+    loud = firing - silenced
+    if loud:
+        word = f" {'alert' if loud == 1 else 'alerts'}" if has_words or not silenced else ""
+        parts.append((f" ▲ {loud}{word} ", BAD if snapshot.is_live else DIM))
+    if silenced:
+        parts.append((f" ‖ {silenced}{' silenced' if has_words else ''} ", DIM))
     return line(*parts)

@@ -7,9 +7,10 @@ from typing import Final
 
 from dashboards.terminal.bindings import row_ids
 from dashboards.terminal.header import header_height
+from dashboards.terminal.scrolling import clamped_top
 from dashboards.terminal.snapshot import Snapshot
-from dashboards.terminal.state import LISTS, State, View
-from dashboards.terminal.views import task
+from dashboards.terminal.state import LISTS, Help, State, View
+from dashboards.terminal.views import help, task  # noqa: A004  # the page's name
 from dashboards.terminal.views.table import rows_fitting
 
 FOOTER_LINES: Final = 1
@@ -30,8 +31,12 @@ def rows_shown(snapshot: Snapshot, state: State, width: int, height: int) -> int
 
 def settled(snapshot: Snapshot, state: State, width: int, height: int) -> State:
     """Give the state with its place in a list that may have changed since."""
+    room = body_height(snapshot, width, height)
+    if isinstance(state.dialog, Help):
+        count = len(help.content(state, width, room))
+        state = replace(state, dialog=Help(clamped_top(state.dialog.top, count, room)))
     if state.view is View.TASK:
         count = len(task.content(snapshot, state, width))
-        return replace(state, task_top=task.clamped_top(state.task_top, count, body_height(snapshot, width, height)))
+        return replace(state, task_top=clamped_top(state.task_top, count, room))
     ids = row_ids(snapshot, state)
     return state.with_place(state.place.settled(ids, rows_shown(snapshot, state, width, height)))

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from dashboards.terminal.bindings import ENDED_AND_MAY_RUN_AGAIN, chosen_node, chosen_task, row_ids, works
 from dashboards.terminal.keys import Key
-from dashboards.terminal.layout import rows_shown, settled
+from dashboards.terminal.layout import body_height, rows_shown, settled
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import (
     LISTS,
@@ -61,10 +61,25 @@ def press(state: State, key: Key, sight: Sight) -> Pressed:
             return _type(state, typed, key)
         case Question() as question:
             return _answer(state, question, key)
-        case Help():
-            return Pressed(state) if key.name == "paste" else Pressed(replace(state, dialog=None))
+        case Help() as shown:
+            return _read_help(state, shown, key, sight)
     command = _COMMANDS.get(key.name)
     return command(state, sight) if command is not None else Pressed(state)
+
+
+# --- the help --------------------------------------------------------------------------------------------------------
+
+
+def _read_help(state: State, shown: Help, key: Key, sight: Sight) -> Pressed:
+    """Move in the page; any other key leaves it."""
+    if key.name == "paste":
+        return Pressed(state)
+    page = max(1, body_height(sight.snapshot, sight.width, sight.height) - 1)
+    steps = {"up": -1, "k": -1, "down": 1, "j": 1, "pageup": -page, "pagedown": page, "home": -_END, "end": _END}
+    if key.name not in steps:
+        return Pressed(replace(state, dialog=None))
+    moved = replace(state, dialog=Help(max(0, shown.top + steps[key.name])))
+    return Pressed(settled(sight.snapshot, moved, sight.width, sight.height))
 
 
 # --- a filter that is being typed ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from dashboards.terminal.snapshot import Alert, Attempt, Detail, ErrorGroup, Listing, MapNode, Presence, Span, Trends
 from dashboards.terminal.state import NODE_SORTS, TASK_SORTS
+from dashboards.terminal.task_times import WAITING, ran_s, waited_s
 from moorline.client import Client
 from moorline.errors import NotFoundError
 from moorline.views import NodeView, TaskView
@@ -29,9 +30,6 @@ ROWS_STEP: Final = 50
 def rounded(rows: int) -> int:
     """Give how many rows to read so that so many are there."""
     return min(ROWS_MAX, -(-max(1, rows) // ROWS_STEP) * ROWS_STEP)
-
-
-_WAITING: Final = frozenset({"queued", "scheduled"})
 
 
 async def read_nodes(client: Client, filter_text: str, sort: int, rows: int) -> Listing[NodeView]:
@@ -56,24 +54,24 @@ async def read_map(client: Client) -> tuple[MapNode, ...]:
     )
 
 
-async def read_tasks(client: Client, filter_text: str, sort: int, rows: int) -> Listing[TaskView]:
+async def read_tasks(client: Client, filter_text: str, sort: int, rows: int, now_at: float) -> Listing[TaskView]:
     """Read the newest tasks that match, as many as are needed, and put them in order."""
     page = await client.task_page(filter_text, limit=rounded(rows))
     return Listing(
-        rows=sorted_tasks(page.tasks, TASK_SORTS[sort][0]),
+        rows=sorted_tasks(page.tasks, TASK_SORTS[sort][0], now_at),
         is_more=page.cursor is not None,
         filter=filter_text,
         is_read=True,
     )
 
 
-def sorted_tasks(tasks: list[TaskView], order: str) -> tuple[TaskView, ...]:
+def sorted_tasks(tasks: list[TaskView], order: str, now_at: float) -> tuple[TaskView, ...]:
     """Put tasks in another order than that of their age."""
     keys: dict[str, Callable[[TaskView], Any]] = {
         "state": lambda task: _STATE_ORDER.get(task.state, len(_STATE_ORDER)),
         "name": lambda task: task.name,
-        "-run": lambda task: -(task.run_s or 0.0),
-        "-wait": lambda task: -(task.wait_s or 0.0),
+        "-run": lambda task: -(ran_s(task, now_at) or 0.0),
+        "-wait": lambda task: -(waited_s(task, now_at) or 0.0),
     }
     key = keys.get(order)
     return tuple(tasks) if key is None else tuple(sorted(tasks, key=key))
@@ -114,6 +112,8 @@ def _placed(values: Sequence[float | None], places: Sequence[int]) -> tuple[floa
 
 async def read_alerts(client: Client, now_at: float) -> tuple[Alert, ...]:
     """Read the alerts that are not over."""
+    read = await client.alerts()
+    kinds = {rule.name: rule.kind for rule in read.rules}
     return tuple(
         Alert(
             rule=alert.rule,
@@ -123,8 +123,10 @@ async def read_alerts(client: Client, now_at: float) -> tuple[Alert, ...]:
             message=alert.message,
             since_at=alert.fired_at or alert.since_at,
             is_silenced=alert.silenced_until is not None and alert.silenced_until > now_at,
+            kind=kinds.get(alert.rule, alert.rule),
+            silenced_until_at=alert.silenced_until,
         )
-        for alert in (await client.alerts()).alerts
+        for alert in read.alerts
         if alert.state != "resolved"
     )
 
@@ -139,6 +141,8 @@ async def read_errors(client: Client) -> tuple[ErrorGroup, ...]:
             place=group.place,
             tasks=group.count,
             last_at=group.last_at,
+            first_at=group.first_at,
+            kind=group.kind,
         )
         for group in await client.errors(limit=ERRORS_MAX)
     )
@@ -151,7 +155,7 @@ async def read_detail(client: Client, task_id: str) -> Detail:
         attempts = await client.attempts(task_id)
         logs = await client.logs(task_id)
         # Where a task runs it says itself; why it does not run yet, only the hub, which looks at each node for that.
-        explanation = await client.explain(task_id) if task.state in _WAITING else None
+        explanation = await client.explain(task_id) if task.state in WAITING else None
     except NotFoundError as error:
         return Detail(task_id=task_id, problem=str(error))
     return Detail(

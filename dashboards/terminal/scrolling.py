@@ -1,6 +1,28 @@
-"""Which part of a list is to be seen. Pure."""
+"""Which part of a list or a text is to be seen. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from dashboards.terminal.looks import DIM
+from dashboards.terminal.texts import line
+
+
+def clamped_top(top: int, count: int, height: int) -> int:
+    """Give the first line of a text that is shown, so that the last one stands at the bottom."""
+    return max(0, min(top, count - height))
+
+
+def page(lines: Sequence[Text], top: int, height: int) -> list[Text]:
+    """Give the lines of a text that are seen; the last one says how many are below."""
+    top = clamped_top(top, len(lines), height)
+    shown = list(lines[top : top + height])
+    hidden = len(lines) - top - height
+    if hidden > 0 and shown:
+        shown[-1] = line((f"↓ {hidden + 1} more lines", DIM))
+    return shown
 
 
 def window(top: int, index: int, height: int, count: int) -> int:

@@ -42,7 +42,9 @@ class MapNode(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """An alert that fires, or is about to. ``is_silenced``: nobody is told."""
+    """An alert that fires, or is about to. ``is_silenced``: nobody is told, until ``silenced_until_at``; ``kind``: that
+    of its rule, which may have a name of its own.
+    """
 
     rule: str
     severity: str
@@ -51,10 +53,12 @@ class Alert(NamedTuple):
     message: str
     since_at: float
     is_silenced: bool
+    kind: str = ""
+    silenced_until_at: float | None = None
 
 
 class ErrorGroup(NamedTuple):
-    """What failed alike: the same error at the same place."""
+    """What failed alike: the same error, of this ``kind``, at the same place; ``tasks`` times since ``first_at``."""
 
     id: str
     name: str
@@ -62,6 +66,8 @@ class ErrorGroup(NamedTuple):
     place: str
     tasks: int
     last_at: float
+    first_at: float | None = None
+    kind: str = ""
 
 
 class Attempt(NamedTuple):
@@ -126,7 +132,7 @@ class Detail:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """What was heard of a hub, up to ``now_at``. ``heard_at``: when its counts came, None if never; ``lately``: what
-    happened to nodes and alerts, newest first.
+    happened to nodes and alerts, newest first; ``explanation``: why the chosen task of the list waits.
     """
 
     url: str
@@ -142,6 +148,7 @@ class Snapshot:
     nodes: Listing[NodeView] = Listing()
     presence: Presence | None = None
     tasks: Listing[TaskView] = Listing()
+    explanation: Explanation | None = None
     events: Listing[Event] = Listing()
     lately: tuple[Event, ...] = ()
     detail: Detail | None = None
@@ -150,6 +157,13 @@ class Snapshot:
     def is_live(self) -> bool:
         """Whether the hub answers."""
         return self.link.state == "live"
+
+    @property
+    def unreachable_ids(self) -> tuple[str, ...]:
+        """The nodes that are away; none where the hub counts none, since the map may be of another time."""
+        if self.stats is not None and not self.stats.nodes.get("unreachable"):
+            return ()
+        return tuple(node.id for node in self.map if node.state == "unreachable")
 
     @property
     def may_submit(self) -> bool:

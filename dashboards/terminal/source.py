@@ -73,6 +73,8 @@ class Source:
         self._lately: deque[Event] = deque(maxlen=LATELY_KEPT)
         self._counted = asyncio.Event()
         self._wake = asyncio.Event()
+        # Whether a node may have come or gone since the map was read.
+        self._is_map_old = True
         self._jobs = self._plan()
 
     @property
@@ -151,6 +153,7 @@ class Source:
             before = self._knowledge.heard.stats
             if before is not None and before.nodes != event.stats.nodes:
                 # The map must not say something else than the counts above it.
+                self._is_map_old = True
                 self._again("map")
             self._knowledge.hear(stats=event.stats, heard_at=self._knowledge.wall())
             self._is_live()
@@ -161,6 +164,8 @@ class Source:
             self._knowledge.hear(lately=tuple(reversed(self._lately)))
             if event.kind.startswith("alert"):
                 self._again("alerts")
+            elif event.kind.startswith("node"):
+                self._is_map_old = True
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -181,11 +186,12 @@ class Source:
             "tasks": _Job(self._read_tasks, on(View.TASKS), every(LIST_EVERY_S)),
             "nodes": _Job(self._read_nodes, on(View.NODES), every(LIST_EVERY_S)),
             "presence": _Job(self._read_presence, self._is_node_chosen, every(SLOW_EVERY_S)),
+            "explanation": _Job(self._read_explanation, self._does_chosen_wait, every(SLOW_EVERY_S)),
             "detail": _Job(self._read_detail, self._is_task_open, detail_every_s),
-            "map": _Job(self._read_map, on(View.OVERVIEW), every(MAP_EVERY_S)),
+            "map": _Job(self._read_map, self._is_map_needed, every(MAP_EVERY_S)),
             "trends": _Job(self._read_trends, on(View.OVERVIEW), every(SLOW_EVERY_S)),
             "errors": _Job(self._read_errors, on(View.OVERVIEW), every(SLOW_EVERY_S)),
-            "alerts": _Job(self._read_alerts, on(View.OVERVIEW), every(SLOW_EVERY_S)),
+            "alerts": _Job(self._read_alerts, self._are_alerts_needed, every(SLOW_EVERY_S)),
             "role": _Job(self._read_role, lambda: True, every(ROLE_EVERY_S)),
         }
 
@@ -193,11 +199,26 @@ class Source:
         heard = self._knowledge.heard
         return heard.heard_at is None or not heard.is_live or self._knowledge.wall() - heard.heard_at > PULSE_LATE_S
 
+    def _is_map_needed(self) -> bool:
+        """Tell whether the map is seen, or the verdict of all views must name nodes that it does not know of yet."""
+        stats = self._knowledge.heard.stats
+        is_somebody_away = stats is not None and stats.nodes.get("unreachable", 0) > 0
+        return self._look.view is View.OVERVIEW or (is_somebody_away and self._is_map_old)
+
+    def _are_alerts_needed(self) -> bool:
+        """Tell whether alerts are seen: what fires stands in the verdict of all views."""
+        heard = self._knowledge.heard
+        is_firing = heard.stats is not None and heard.stats.alerts.firing > 0
+        return self._look.view is View.OVERVIEW or is_firing or bool(heard.alerts)
+
     def _is_task_open(self) -> bool:
         return self._look.view is View.TASK and bool(self._look.task_id)
 
     def _is_node_chosen(self) -> bool:
         return self._look.view is View.NODES and bool(self._look.node_id)
+
+    def _does_chosen_wait(self) -> bool:
+        return self._look.view is View.TASKS and bool(self._look.waiting_id)
 
     def _is_detail_final(self) -> bool:
         detail = self._knowledge.heard.detail
@@ -257,6 +278,7 @@ class Source:
         self._counted.set()
 
     async def _read_map(self) -> None:
+        self._is_map_old = False
         self._knowledge.hear(map=await reading.read_map(self._client))
 
     async def _read_trends(self) -> None:
@@ -284,13 +306,16 @@ class Source:
         self._knowledge.hear(presence=await reading.read_presence(self._client, self._look.node_id))
 
     async def _read_tasks(self) -> None:
-        look = self._look
+        look, now_at = self._look, self._knowledge.wall()
         try:
-            listing = await reading.read_tasks(self._client, look.task_filter, look.task_sort, look.rows)
+            listing = await reading.read_tasks(self._client, look.task_filter, look.task_sort, look.rows, now_at)
         except HubError as error:
             listing = _problem(error, look.task_filter)
         if look.task_filter == self._look.task_filter:
             self._knowledge.hear(tasks=listing)
+
+    async def _read_explanation(self) -> None:
+        self._knowledge.hear(explanation=await self._client.explain(self._look.waiting_id))
 
     async def _read_detail(self) -> None:
         task_id = self._look.task_id

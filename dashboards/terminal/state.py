@@ -100,7 +100,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """The page that names all keys."""
+    """The page that names all keys, from the line ``top`` on."""
+
+    top: int = 0
 
 
 Dialog: TypeAlias = FilterInput | Question | Help

@@ -25,6 +25,9 @@ _UNSTEADY: Final = re.compile(
 # Longer than any line: what is behind it would be cut anyway, and cutting is cheaper than cleaning.
 _LINE_CHARACTERS_MAX: Final = 4096
 
+# A name is cut in its middle only where both ends keep some characters.
+MIDDLE_CELLS_MIN: Final = 8
+
 Part = tuple[str, str]
 
 
@@ -55,9 +58,24 @@ def cut(text: str, width: int) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def padded(text: str, width: int, *, is_right: bool = False) -> str:
-    """Cut or pad a clean text to exactly so many cells."""
-    text = cut(text, width)
+def cut_middle(text: str, width: int) -> str:
+    """Cut a clean name to at most so many cells in its middle: names of a fleet begin alike, and differ at the end."""
+    if width_of(text) <= width:
+        return text
+    # Narrower than this neither part tells anything.
+    if width < MIDDLE_CELLS_MIN:
+        return cut(text, width)
+    behind = (width - 1) // 2
+    begun = set_cell_size(text, width - 1 - behind).rstrip()
+    ended = text[-behind:]
+    while width_of(ended) > behind:
+        ended = ended[1:]
+    return f"{begun}…{ended.lstrip()}"
+
+
+def padded(text: str, width: int, *, is_right: bool = False, is_name: bool = False) -> str:
+    """Cut or pad a clean text to exactly so many cells; a name is cut in its middle."""
+    text = cut_middle(text, width) if is_name else cut(text, width)
     space = " " * (width - width_of(text))
     return space + text if is_right else text + space
 
@@ -98,6 +116,15 @@ def exact(text: Text, width: int) -> Text:
         text = text.copy()
         text.append(" " * missing)
     return text
+
+
+def rate(per_second: float) -> str:
+    """Show a rate; what is rare is told per minute."""
+    if per_second == 0:
+        return "0/s"
+    if per_second < 0.95:
+        return f"{per_second * 60:.0f}/min" if per_second >= 1 / 60 else "<1/min"
+    return f"{per_second:,.1f}/s" if per_second < 100 else f"{per_second:,.0f}/s"
 
 
 def spread(left: Text, right: Text, width: int) -> Text:

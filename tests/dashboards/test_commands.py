@@ -30,6 +30,13 @@ def test_the_command_costs_nothing_until_it_runs() -> None:
     assert printed.strip() == "set()"
 
 
+@pytest.mark.parametrize("more", [[], ["--view", "task"], ["--task", "t1"]])
+def test_a_filter_without_a_list_is_refused(more: list[str]) -> None:
+    result = CliRunner().invoke(top, ["--filter", "state=failed", *more])
+    assert result.exit_code == 2
+    assert "it goes with --view nodes, tasks or events" in result.output
+
+
 @pytest.mark.parametrize("size", ["80", "80x", "19x24", "80x4", "9999x40", "axb"])
 def test_a_size_that_nobody_can_look_at_is_refused(size: str) -> None:
     result = CliRunner().invoke(top, ["--size", size])

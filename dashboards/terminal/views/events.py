@@ -18,9 +18,9 @@ from moorline.words import clock
 COLUMNS: Final = (
     Column(title="TIME (UTC)", rank=1, width=12),
     Column(title="EVENT", width=13),
-    Column(title="WHAT", rank=0, width=8, width_max=40),
-    Column(title="NODE", rank=2, width=8, width_max=24),
-    Column(title="MORE", rank=3, width=14, width_max=120),
+    Column(title="WHAT", rank=0, width=8, width_max=64, is_name=True),
+    Column(title="NODE", rank=3, width=10, width_max=40, is_name=True),
+    Column(title="MORE", rank=2, width=4, width_max=120, is_telling=True),
     Column(title="TASK", rank=4, width=26, width_max=40),
 )
 

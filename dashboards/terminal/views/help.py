@@ -8,7 +8,8 @@ from rich.text import Text
 
 from dashboards.terminal.bindings import BINDINGS
 from dashboards.terminal.looks import DIM, NODE_LOOKS, STRONG, TASK_LOOKS
-from dashboards.terminal.state import State
+from dashboards.terminal.scrolling import page
+from dashboards.terminal.state import Help, State
 from dashboards.terminal.texts import line, padded, wrapped
 
 _KEY_CELLS: Final = 7
@@ -24,7 +25,14 @@ _BESIDE: Final = "The hub runs in this terminal: q leaves the picture only, Ctrl
 
 
 def body(state: State, width: int, height: int) -> list[Text]:
-    """Give the lines of the page; the most useful first, for those who see only the beginning."""
+    """Give the lines of the page that are seen."""
+    lines = content(state, width, height)
+    top = state.dialog.top if isinstance(state.dialog, Help) else 0
+    return page(lines, top, height)
+
+
+def content(state: State, width: int, height: int) -> list[Text]:
+    """Give all lines of the page, the most useful first; where they do not fit the headings are left out."""
     lines: list[Text] = []
     for binding in BINDINGS:
         if binding.label == "^C" and not state.is_beside_hub:
@@ -35,7 +43,7 @@ def body(state: State, width: int, height: int) -> list[Text]:
         lines += [line((part, STRONG)) for part in wrapped(_BESIDE, width, 2)]
     glyphs, filters = _glyphs(width), [line((part, DIM)) for text in _FILTERS for part in wrapped(text, width, 4)]
     if len(lines) + len(glyphs) + len(filters) + _HEADINGS > height:
-        return [*lines, *glyphs, *filters][:height]
+        return [*lines, *glyphs, *filters]
     return [*lines, line(), line(("glyphs", STRONG)), *glyphs, line(), line(("filters", STRONG)), *filters]
 
 

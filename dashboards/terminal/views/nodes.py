@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Final
 
 from rich.text import Text
@@ -23,7 +24,7 @@ from moorline.words import ago, pairs
 BAR_CELLS: Final = 8
 
 COLUMNS: Final = (
-    Column(title="NODE", width=8, width_max=32),
+    Column(title="NODE", width=8, width_max=64, is_name=True),
     Column(title="STATE", width=13),
     Column(title="SLOTS", rank=1, width=BAR_CELLS),
     Column(title="RUNS", rank=2, width=5, is_right=True),
@@ -39,6 +40,12 @@ COLUMNS: Final = (
 )
 
 
+# Where a node is away, why is worth more than what it did before.
+_AWAY_RANK: Final = 2
+_COLUMNS_AWAY: Final = tuple(
+    replace(column, rank=_AWAY_RANK, is_telling=True) if column.title == "LAST AWAY" else column for column in COLUMNS
+)
+
 # What is said of the chosen node below the table, if its column had no room.
 _TOLD: Final = ("LAST AWAY", "CONNECTS", "OUTBOX", "TRIP", "FAILED", "LABELS", "VERSION")
 
@@ -50,7 +57,7 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         snapshot.nodes,
         state.nodes,
         order=NODE_SORTS[state.node_sort][1],
-        columns=COLUMNS,
+        columns=_COLUMNS_AWAY if any(map(_is_away, snapshot.nodes.rows)) else COLUMNS,
         cells_of=lambda node: _cells(node, snapshot.now_at),
         about=lambda node, titles: _about(node, snapshot.now_at, titles),
         empty="No node has registered yet; `moorline node --app …` runs one.",
@@ -78,23 +85,33 @@ def _about(node: NodeView, now_at: float, titles: Collection[str]) -> list[Part]
     ]
     runs = f"runs {', '.join(sorted(clean(name) for name in node.handlers))}" if node.handlers else ""
     known = f"known for {ago(node.first_seen_at, now_at)}" if node.first_seen_at else ""
-    return [(clean(node.id), STRONG), *missing, (known, DIM), (runs, DIM)]
+    name = clean(node.name) if node.name != node.id else ""
+    load = "" if node.load is None or _is_away(node) else f"load {node.load:.2f}"
+    return [(clean(node.id), STRONG), (name, PLAIN), *missing, (load, PLAIN), (known, DIM), (runs, DIM)]
+
+
+def _is_away(node: NodeView) -> bool:
+    return node.state in {"unreachable", "gone"}
 
 
 def _cells(node: NodeView, now_at: float) -> list[Part]:
     look = node_look(node.state, cordoned=node.cordoned)
-    is_away = node.state in {"unreachable", "gone"}
-    since_at = node.last_seen_at if is_away else node.connected_at
+    is_away = _is_away(node)
     last = node.last_disconnect
-    why = f"{ago(last.at, now_at)} ago: {clean(last.reason) or 'no reason given'}" if last else ""
+    # When it was last heard of is stored now and then only; when its connection ended is known.
+    since_at = node.connected_at if not is_away else last.at if last is not None else node.last_seen_at
+    reason = (clean(last.reason) or "no reason given") if last else ""
+    # For how long one is away stands in a column of its own.
+    why = f"{ago(last.at, now_at)} ago: {reason}" if last and not is_away else reason
     used = node.slots_in_use
     return [
         (clean(node.id), PLAIN),
         (look.text, look.style),
         (_slots(node), DIM if is_away else WELL if used else DIM),
-        (f"{'-' if used is None or is_away else used}/{node.slots}", PLAIN),
+        # Of a node that is away: what it ran when it was last heard of, and may run still.
+        (f"{'-' if used is None else used}/{node.slots}", WARN if is_away and used else PLAIN),
         (ago(since_at, now_at), WARN if is_away else PLAIN),
-        ("" if node.round_trip_ms is None or is_away else f"{node.round_trip_ms:.0f} ms", PLAIN),
+        ("" if node.round_trip_ms is None or is_away else _trip(node.round_trip_ms), PLAIN),
         (_total(node, "succeeded"), PLAIN),
         (_total(node, "failed"), PLAIN),
         (str(node.connects), PLAIN),
@@ -105,9 +122,13 @@ def _cells(node: NodeView, now_at: float) -> list[Part]:
     ]
 
 
+def _trip(milliseconds: float) -> str:
+    return "<1 ms" if milliseconds < 1 else f"{milliseconds:,.0f} ms"
+
+
 def _slots(node: NodeView) -> str:
     used = node.slots_in_use or 0
-    if node.state in {"unreachable", "gone"}:
+    if _is_away(node):
         return "▲" * min(node.slots, BAR_CELLS)
     if node.slots <= BAR_CELLS:
         return "■" * min(used, node.slots) + "□" * max(0, node.slots - used)

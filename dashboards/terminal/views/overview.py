@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from rich.text import Text
@@ -25,9 +26,10 @@ from dashboards.terminal.looks import (
 from dashboards.terminal.scrolling import window
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import State
-from dashboards.terminal.texts import beside, clean, cut, line, padded, spread, width_of
+from dashboards.terminal.texts import beside, clean, cut, cut_middle, line, padded, rate, spread, width_of
 from dashboards.terminal.troubles import Trouble, troubles
 from dashboards.terminal.views.tasks import span
+from moorline.views import Event
 from moorline.words import clock
 
 # With so many lines there is room for empty ones between the blocks.
@@ -36,6 +38,14 @@ ROOMY_LINES: Final = 20
 CHART_CELLS_MIN: Final = 48
 CHART_LINES_MAX: Final = 4
 GAP: Final = "   "
+# However low it is, so many lines say what is not well: more than charts and map do.
+TROUBLES_MIN: Final = 2
+# Less of what a trouble is about tells nothing.
+DETAIL_CELLS_MIN: Final = 8
+# Whom something happened to: as wide as most names.
+LATELY_SUBJECT_CELLS: Final = 32
+# What happens to many at once is told by the hub within a few seconds.
+ALIKE_WITHIN_S: Final = 5.0
 # With fewer lines to spare nothing is told of what happened lately.
 LATELY_LINES_MIN: Final = 3
 
@@ -71,7 +81,12 @@ TRENDS: Final = (
     Trend("run", "run p95", PLAIN),
 )
 _LABEL_CELLS: Final = max(len(trend.label) for trend in TRENDS)
-_VALUE_CELLS: Final = 9
+_VALUE_CELLS: Final = 12
+_MOST_CELLS: Final = 13
+# From this width on the highest number stands beside a chart of one line.
+MOST_BESIDE_CELLS: Final = 70
+# What a chart shows, where there is a line for that.
+TREND_SPAN: Final = "10 min"
 
 
 def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
@@ -81,7 +96,7 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
     gap = 1 if height >= ROOMY_LINES else 0
     free = height - len(blocks[0]) - gap
     if found:
-        shown = min(len(found), max(1, free // 4))
+        shown = min(len(found), max(TROUBLES_MIN, free // 3), max(1, free))
         blocks.append(_troubles(found, state, width, shown))
         free -= shown + gap
     charts = _charts(snapshot, width, free)
@@ -148,19 +163,21 @@ def _entries(title: str, entries: Sequence[Entry], width: int) -> Text:
 
 
 def _troubles(found: Sequence[Trouble], state: State, width: int, height: int) -> list[Text]:
-    """Give what is not well, a line each; the last line says how much more there is."""
+    """Give what is not well, a line each; the first and the last line say how much more there is."""
     top = window(state.overview.top, state.overview.index, height, len(found))
+    hidden = len(found) - top - height
     lines = []
     for number, trouble in enumerate(found[top : top + height], top):
+        above = f"↑ {top} more" if top and number == top else ""
+        below = f"↓ {hidden} more" if hidden > 0 and number == top + height - 1 else ""
+        right = " ".join(filter(None, [above, below])) or trouble.since
         # The chosen one keeps its colours: it must not look worse than it is, nor better.
         style = f"{trouble.look.style} {CHOSEN}" if number == state.overview.index else trouble.look.style
-        left = line((f"{trouble.look.glyph} {trouble.what}", style))
-        hidden = len(found) - top - height
-        is_last = number == top + height - 1 and hidden > 0
-        right = f"+{hidden} more" if is_last else trouble.age
-        room = width - left.cell_len - width_of(right) - 3
-        if trouble.detail and room > 8:
-            left.append(f"  {cut(trouble.detail, room - 1)}")
+        room = width - width_of(right) - 1
+        left = line((cut(f"{trouble.look.glyph} {trouble.what}", room), style))
+        room -= left.cell_len + 2
+        if trouble.detail and room > DETAIL_CELLS_MIN:
+            left.append(f"  {cut(trouble.detail, room)}", DIM if trouble.look.style == DIM else None)
         lines.append(spread(left, line((right, DIM)), width))
     return lines
 
@@ -196,12 +213,19 @@ def _block_width(block: Sequence[Text], cells: int) -> int:
 
 def _chart(snapshot: Snapshot, trend: Trend, width: int, high: int) -> list[Text]:
     value = _value(snapshot, trend.key)
-    room = width - _LABEL_CELLS - _VALUE_CELLS - 2
+    values = resampled(snapshot.trends.columns.get(trend.key, ()), max(0, width - _LABEL_CELLS - _VALUE_CELLS - 2))
+    known = [each for each in values if each is not None]
+    # Without its scale a chart says only that something was more than something else.
+    most = f"max {_told(trend.key, max([*known, _now(snapshot, trend.key)]))}" if known else ""
+    if high == 1 and width >= MOST_BESIDE_CELLS:
+        value = f"{padded(value, _VALUE_CELLS, is_right=True)}  {padded(most, _MOST_CELLS)}"
+    value_cells = max(_VALUE_CELLS, width_of(value))
+    room = width - _LABEL_CELLS - value_cells - 2
     label = padded(trend.label, _LABEL_CELLS)
     if room < 4:
         return [line((label, DIM), " ", (padded(value, max(1, width - _LABEL_CELLS - 1)), trend.style))]
     values = resampled(snapshot.trends.columns.get(trend.key, ()), room)
-    told = (padded(value, _VALUE_CELLS, is_right=True), trend.style)
+    told = (padded(value, value_cells, is_right=True), trend.style)
     if high == 1 or not values:
         return [line((label, DIM), " ", (padded(spark_line(values), room), trend.style), " ", told)] + [line()] * (
             high - 1
@@ -209,7 +233,12 @@ def _chart(snapshot: Snapshot, trend: Trend, width: int, high: int) -> list[Text
     top = ceiling(values)
     drawn = columns(values, high, top)
     lines = [line((label, DIM), " ", (padded(drawn[0], room), trend.style), " ", told)]
-    lines += [line(" " * (_LABEL_CELLS + 1), (padded(part, room), trend.style)) for part in drawn[1:]]
+    said = [(TREND_SPAN, most), *[("", "")] * high]
+    lines += [
+        line((padded(left, _LABEL_CELLS), DIM), " ", (padded(part, room), trend.style), " ",
+             (padded(right, value_cells, is_right=True), DIM))
+        for part, (left, right) in zip(drawn[1:], said, strict=False)
+    ]  # fmt: skip
     return lines
 
 
@@ -219,24 +248,38 @@ def _value(snapshot: Snapshot, key: str) -> str:
     if stats is None:
         return ""
     match key:
-        case "finished":
-            return rate(stats.rates.finished)
-        case "failed":
-            return rate(stats.rates.failed)
-        case "queued" | "running":
-            return f"{stats.tasks.get(key, 0):,}"
+        case "finished" | "failed" | "queued" | "running":
+            return _told(key, _now(snapshot, key))
         case _:
             known = [value for value in snapshot.trends.columns.get(key, ()) if value is not None]
             return span(known[-1]) if known else "-"
 
 
-def rate(per_second: float) -> str:
-    """Show a rate; what is rare is told per minute."""
-    if per_second == 0:
-        return "0/s"
-    if per_second < 0.95:
-        return f"{per_second * 60:.0f}/min" if per_second >= 1 / 60 else "<1/min"
-    return f"{per_second:,.1f}/s" if per_second < 100 else f"{per_second:,.0f}/s"
+def _now(snapshot: Snapshot, key: str) -> float:
+    """Give the number of now, which the columns do not have yet; 0 for what is known for whole steps only."""
+    stats = snapshot.stats
+    if stats is None:
+        return 0.0
+    match key:
+        case "finished":
+            return stats.rates.finished
+        case "failed":
+            return stats.rates.failed
+        case "queued" | "running":
+            return stats.tasks.get(key, 0)
+        case _:
+            return 0.0
+
+
+def _told(key: str, value: float) -> str:
+    """Give a number of a trend with its unit."""
+    match key:
+        case "finished" | "failed":
+            return rate(value)
+        case "queued" | "running":
+            return f"{value:,.0f}"
+        case _:
+            return span(value)
 
 
 def _map(snapshot: Snapshot, width: int, free: int) -> list[Text]:
@@ -256,11 +299,35 @@ def _lately(snapshot: Snapshot, width: int, free: int) -> list[Text]:
     """Tell what happened to nodes and alerts, where there is room for it."""
     if free < LATELY_LINES_MIN or not snapshot.lately:
         return []
-    lines = [line(("lately", STRONG))]
-    for event in snapshot.lately[: free - 1]:
+    lines = [line(("lately", STRONG), ("  newest first, UTC", DIM))]
+    for alike in islice(_alike(snapshot.lately), free - 1):
+        event = alike[0]
         look = event_look(event.kind)
-        subject = clean(event.node_id or event.name)
-        said = line((clock(event.at)[:8], DIM), "  ", (padded(look.text, 14), look.style), padded(subject, 24), "  ")
+        subject = cut_middle(clean(event.node_id or event.name), LATELY_SUBJECT_CELLS)
+        if len(alike) > 1:
+            more = f" and {len(alike) - 1:,} more"
+            subject = cut_middle(clean(event.node_id), max(1, LATELY_SUBJECT_CELLS - width_of(more))) + more
+        said = line((clock(event.at)[:8], DIM), "  ", (padded(look.text, 14), look.style))
+        said.append(padded(subject, LATELY_SUBJECT_CELLS) + "  ")
         said.append(cut(clean(event.reason), max(1, width - said.cell_len)), DIM)
         lines.append(said)
     return lines
+
+
+def _alike(events: Sequence[Event]) -> Iterator[list[Event]]:
+    """Give what happened to several nodes at the same time and for the same reason as one."""
+    group: list[Event] = []
+    for event in events:
+        is_alike = (
+            group
+            and event.node_id
+            and group[-1].node_id
+            and (event.kind, event.reason) == (group[-1].kind, group[-1].reason)
+            and abs(group[-1].at - event.at) <= ALIKE_WITHIN_S
+        )
+        if group and not is_alike:
+            yield group
+            group = []
+        group.append(event)
+    if group:
+        yield group

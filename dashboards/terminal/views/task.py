@@ -8,12 +8,13 @@ from typing import Final
 from rich.text import Text
 
 from dashboards.terminal.looks import BUSY, DIM, PLAIN, STRONG, WARN, WELL, task_look
+from dashboards.terminal.scrolling import page
 from dashboards.terminal.snapshot import Detail, Snapshot
 from dashboards.terminal.state import State
-from dashboards.terminal.texts import clean, clean_lines, cut, line, padded, wrapped
+from dashboards.terminal.texts import clean, clean_lines, cut, line, padded, width_of, wrapped
 from dashboards.terminal.timeline import timeline
 from dashboards.terminal.views.tasks import progress_text
-from moorline.views import LogLine, TaskView
+from moorline.views import LogLine, Problem, TaskView
 from moorline.words import ago, clock, duration, moment, pairs
 
 LABEL_CELLS: Final = 10
@@ -21,8 +22,14 @@ LABEL_CELLS: Final = 10
 DOCUMENT_LINES_MAX: Final = 400
 # Nodes that do not run a task, and why: the hub tells of each; more than this is no longer read.
 REASONS_MAX: Final = 40
+# Names of nodes have at least so many cells, if they need them.
+NODE_CELLS_MIN: Final = 16
 # The newest lines of the log are those that matter.
 LOG_LINES_MAX: Final = 1000
+
+_NODE_AWAY: Final = (
+    "Its node is unreachable. The attempt may go on there; the hub waits for the node, or for the lease to end."
+)
 
 _REASON_STYLES: Final = {"can_run": WELL, "running_here": BUSY, "busy": PLAIN}
 _LEVEL_STYLES: Final = {"WARNING": WARN, "ERROR": WARN, "CRITICAL": WARN, "DEBUG": DIM}
@@ -31,26 +38,21 @@ _LEVEL_STYLES: Final = {"WARNING": WARN, "ERROR": WARN, "CRITICAL": WARN, "DEBUG
 def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
     """Give the lines of the view."""
     lines = content(snapshot, state, width)
-    top = clamped_top(state.task_top, len(lines), height)
-    shown = lines[top : top + height]
-    hidden = len(lines) - top - height
-    if hidden > 0 and shown:
-        shown[-1] = line((f"↓ {hidden + 1} more lines", DIM))
-    return shown
-
-
-def clamped_top(top: int, count: int, height: int) -> int:
-    """Give the first line that is shown, so that the last one stands at the bottom."""
-    return max(0, min(top, count - height))
+    return page(lines, state.task_top, height)
 
 
 def content(snapshot: Snapshot, state: State, width: int) -> list[Text]:
     """Give all lines, of which some are seen."""
     detail = snapshot.detail
+    if detail is None or detail.task_id != state.task_id:
+        detail = _from_the_list(snapshot, state.task_id)
     if not state.task_id:
         said = "No task is open: choose one in the tasks (3) or events (5) and press Enter."
         return [line((part, DIM)) for part in wrapped(said, width, 3)]
-    if detail is None or detail.task_id != state.task_id or (detail.task is None and not detail.problem):
+    if detail is None or (detail.task is None and not detail.problem):
+        if snapshot.link.state in {"away", "refused"}:
+            said = f"Task {clean(state.task_id)} was not read yet; it will be when the hub is back."
+            return [line((part, DIM)) for part in wrapped(said, width, 3)]
         return [line((f"Reading task {clean(state.task_id)} …", DIM))]
     if detail.task is None:
         return [line((f"✗ {part}" if not number else part, WARN))
@@ -58,17 +60,29 @@ def content(snapshot: Snapshot, state: State, width: int) -> list[Text]:
     return list(_all(snapshot, detail, detail.task, width))
 
 
+def _from_the_list(snapshot: Snapshot, task_id: str) -> Detail | None:
+    """Give what the list tells of a task, until more is read of it; of a hub that is away that is all."""
+    found = next((task for task in snapshot.tasks.rows if task.id == task_id), None)
+    return Detail(task_id=task_id, task=found) if found is not None else None
+
+
 def _all(snapshot: Snapshot, detail: Detail, task: TaskView, width: int) -> Iterator[Text]:
-    yield from _facts(task, snapshot.now_at, width)
+    """Give everything, what somebody asks first on top: how it is, and why."""
+    yield _head(task)
     if detail.explanation is not None and not task.is_final:
         yield from _why(detail, width)
+        yield line()
+    elif task.state == "running" and task.node in snapshot.unreachable_ids:
+        yield from (line((part, WARN)) for part in wrapped(_NODE_AWAY, width, 3))
+    elif task.error is not None:
+        yield from (line((part, WARN)) for part in wrapped(_error(task.error), width, 3))
+    yield from _facts(task, snapshot.now_at, width)
     drawn = timeline(detail.attempts, task.submitted_at, snapshot.now_at, width)
     if drawn:
         yield from (line(), _title("attempts"), *drawn)
     if task.error is not None:
-        said = ": ".join(filter(None, [task.error.type or task.error.kind, task.error.message]))
         yield from (line(), _title("error"))
-        yield from (line((part, WARN)) for part in wrapped(clean(said), width, 6))
+        yield from (line((part, WARN)) for part in wrapped(_error(task.error), width, 6))
         yield from (line((cut(part, width), DIM)) for part in clean_lines(task.error.traceback)[-DOCUMENT_LINES_MAX:])
     if detail.logs is not None and (detail.logs.lines or detail.logs.dropped):
         yield from _log(detail.logs.lines, detail.logs.dropped, width)
@@ -80,14 +94,21 @@ def _title(text: str) -> Text:
     return line((text, STRONG))
 
 
-def _facts(task: TaskView, now_at: float, width: int) -> Iterator[Text]:
+def _error(error: Problem) -> str:
+    return clean(": ".join(filter(None, [error.type or error.kind, error.message])))
+
+
+def _head(task: TaskView) -> Text:
     look = task_look(task.state)
     attempt = f"attempt {task.attempt}" if task.attempt else ""
     tried = [f"{count} {word}" for count, word in ((task.failures, "failed"), (task.losses, "lost")) if count]
     first = line((look.text, look.style), "  ", (clean(task.name), STRONG))
     said = [clean(task.node or ""), attempt, *tried]
     first.append("  " + "  ".join(filter(None, said)))
-    yield first
+    return first
+
+
+def _facts(task: TaskView, now_at: float, width: int) -> Iterator[Text]:
     facts: list[tuple[str, str, str]] = [("task", clean(task.id), PLAIN)]
     if task.progress is not None and not task.is_final:
         facts.append(("progress", progress_text(task.progress), BUSY))
@@ -129,18 +150,19 @@ def _why(detail: Detail, width: int) -> Iterator[Text]:
     explanation = detail.explanation
     if explanation is None:
         return
-    yield line()
     place = f" (number {explanation.position:,} in the queue)" if explanation.position else ""
     for number, part in enumerate(wrapped(clean(explanation.summary) + place, width - 5, 4)):
-        yield line(("why  " if not number else "     ", STRONG), part)
+        yield line(("why  " if not number else "     ", STRONG), (part, WARN))
     order = {"running_here": 0, "can_run": 1, "busy": 2}
     reasons = sorted(explanation.nodes, key=lambda node: (order.get(node.reason, 3), node.node_id))
+    widest = max((width_of(clean(reason.node_id)) for reason in reasons[:REASONS_MAX]), default=0)
+    node_cells = min(widest, max(NODE_CELLS_MIN, width // 3))
     for reason in reasons[:REASONS_MAX]:
         yield line(
             "     ",
-            (padded(clean(reason.node_id), 16), PLAIN),
+            (padded(clean(reason.node_id), node_cells, is_name=True), PLAIN),
             (padded(f" {reason.reason}", 17), _REASON_STYLES.get(reason.reason, WARN)),
-            (cut(f" {clean(reason.detail)}", max(1, width - 38)), DIM),
+            (cut(f" {clean(reason.detail)}", max(1, width - node_cells - 22)), DIM),
         )
     if len(reasons) > REASONS_MAX:
         yield line((f"     and {len(reasons) - REASONS_MAX} more nodes", DIM))

@@ -133,9 +133,13 @@ def stats(level: str, *reasons: str, away: int = 0) -> Stats:
         last_event_id=1000,
         oldest_queued_at=NOW - (252 if away else 0.4),
         rates=Rates(submitted=121.0, started=120.4, succeeded=119.8, failed=0.35 if away else 0.0, finished=120.15),
-        alerts=AlertCounts(firing=2, critical=1) if away else AlertCounts(),
+        alerts=AlertCounts(firing=3, critical=1) if away else AlertCounts(),
     )
 
+
+UNREACHABLE = "node edge-003 is unreachable: no heartbeat for 30 s"
+FLAPPING = "node lab-011 lost its connection 3 times within 10m 00s"
+SKEW = "2 nodes run version 0.0.9, the hub 0.1.0: lab-002, lab-005"
 
 TRENDS = Trends(
     columns={
@@ -208,13 +212,16 @@ DEGRADED = replace(
     map=map_of(AWAY_NODES),
     nodes=Listing(rows=AWAY_NODES, total=24, is_read=True),
     alerts=(
-        Alert("node-unreachable", "critical", "edge-003", "firing", "edge-003 is away for 2m 13s", NOW - 133, False),
-        Alert("queue-age", "warning", "", "firing", "the oldest task waits 4m 12s (limit 2m)", NOW - 60, False),
-        Alert("flapping", "warning", "lab-011", "pending", "3 disconnects", NOW - 6, False),
+        Alert("node_unreachable", "critical", "edge-003", "firing", UNREACHABLE, NOW - 133, False),
+        Alert("queue_age", "warning", "", "firing", "the oldest task waits 4m 09s", NOW - 60, False),
+        Alert("flapping_ships", "warning", "lab-011", "pending", FLAPPING, NOW - 6, False, "node_flapping"),
+        Alert("version_skew", "warning", "0.0.9", "firing", SKEW, NOW - 4000, True, "version_skew", NOW + 5400),
     ),
     errors=(
-        ErrorGroup("e1", "diagnosis.http_get", "TimeoutError: did not answer", "diagnosis.py:41", 42, NOW - 3),
-        ErrorGroup("e2", "report.monthly", "KeyError: 'total'", "report.py:7", 2, NOW - 9000),
+        ErrorGroup(
+            "e1", "diagnosis.http_get", "TimeoutError: did not answer", "diagnosis.py:41", 42, NOW - 3, NOW - 400
+        ),
+        ErrorGroup("e2", "report.monthly", "KeyError: 'total'", "report.py:7", 2, NOW - 9000, NOW - 9900),
     ),
 )
 AWAY = replace(

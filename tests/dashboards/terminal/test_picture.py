@@ -15,9 +15,9 @@ from dashboards.terminal.pressing import Sight, press
 from dashboards.terminal.reading import document
 from dashboards.terminal.snapshot import Detail, Link, Listing, Snapshot
 from dashboards.terminal.state import FilterInput, Help, Question, State, View
-from moorline.views import NodeView, Problem, Progress, TaskView
+from moorline.views import NodeView, Problem, Progress, Rates, TaskView
 from tests.dashboards.terminal import redraw
-from tests.dashboards.terminal.fleets import AWAY, DEGRADED, FLEETS, NOW, SIZES, WELL, looking_at
+from tests.dashboards.terminal.fleets import AWAY, DEGRADED, FLEETS, NOW, SIZES, WELL, looking_at, stats
 
 BLANK = Snapshot(url="http://127.0.0.1:8780", now_at=NOW)
 ALL = [*FLEETS.values(), BLANK]
@@ -144,7 +144,31 @@ def test_the_footer_names_only_what_works_now() -> None:
 
 
 def test_the_verdict_comes_in_words_with_its_reasons() -> None:
-    assert "DEGRADED: 2 nodes unreachable, oldest task waits 4m 12s" in render(DEGRADED, State(), 80, 24).plain
+    said = " ".join(render(DEGRADED, State(), 80, 24).plain.splitlines()[1:3])
+    assert "DEGRADED: 2 nodes unreachable: edge-003, lab-011; 1,284 queued, the oldest waits 4m 12s" in said
+
+
+def test_what_is_well_is_told_in_words_too_with_what_fails_first() -> None:
+    assert "OK: 24 nodes online, 97 running, 12 queued, nothing fails" in render(WELL, State(), 80, 24).plain
+    failing = msgspec.structs.replace(stats("ok"), rates=Rates(failed=2.0))
+    assert "OK: 2.0/s fail, 24 nodes" in render(replace(WELL, stats=failing), State(), 80, 24).plain
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_how_many_alerts_there_are_stands_above_every_view(width: int, height: int) -> None:
+    for view in View:
+        tabs = [text for text in render(DEGRADED, looking_at(view), width, height).plain.splitlines() if "▲ 2" in text]
+        assert any("‖ 1" in text for text in tabs)
+
+
+@pytest.mark.parametrize("height", [12, 20, 24])
+def test_every_line_of_the_help_can_be_reached(height: int) -> None:
+    state, seen = State(dialog=Help()), ""
+    for _ in range(60):
+        seen += render(WELL, state, 40, height).plain
+        state = press(state, Key("down"), Sight(WELL, 40, height)).state
+    for words in ("have the node finish", "queue the task again", "leave; the fleet goes on", "⧗ expired", "group=ID"):
+        assert words in seen
 
 
 def test_five_hundred_nodes_are_one_screen() -> None:

@@ -73,8 +73,8 @@ def test_enter_on_a_node_shows_its_tasks() -> None:
 
 def test_enter_on_a_trouble_shows_what_is_behind_it() -> None:
     opened = pressed(State(), "enter", snapshot=DEGRADED).state
-    assert (opened.view, opened.node_filter) == (View.NODES, "id=edge-003")
-    failed = pressed(State(), "end", "enter", snapshot=DEGRADED).state
+    assert (opened.view, opened.node_filter) == (View.NODES, "state=unreachable")
+    failed = pressed(State(), "down", "down", "enter", snapshot=DEGRADED).state
     assert (failed.view, failed.task_filter) == (View.TASKS, "errorgroup=e1")
 
 
@@ -102,6 +102,20 @@ def test_keys_that_act_are_text_while_a_filter_is_typed() -> None:
     result = pressed(looking_at(View.TASKS), "/", "q", "c", "y", "paste  d\x1bx", "enter")
     assert result.intents == ()
     assert result.state.task_filter == "qcy d\\x1bx"
+
+
+def test_the_help_is_read_with_the_keys_that_move_and_left_with_any_other() -> None:
+    def low(state: State, name: str) -> State:
+        return press(state, Key(name), Sight(WELL, 40, 12)).state
+
+    opened = low(State(), "?")
+    assert low(low(opened, "down"), "j").dialog == Help(2)
+    ended = low(opened, "end")
+    assert low(ended, "down") == ended
+    assert low(low(ended, "home"), "up").dialog == Help()
+    assert low(ended, "esc").dialog is None
+    # Where all of it fits there is nothing to move.
+    assert press(opened, Key("down"), Sight(WELL, 120, 50)).state.dialog == Help()
 
 
 def test_esc_leaves_the_old_filter_and_a_second_one_takes_it_away() -> None:

@@ -13,10 +13,11 @@ from dashboards.terminal.look import Look
 from dashboards.terminal.reading import rounded, sorted_tasks
 from dashboards.terminal.source import Source
 from dashboards.terminal.state import Act, ActOnAll, Count, Question, State, View
+from dashboards.terminal.task_times import ran_s
 from moorline.errors import HubError, HubUnavailableError, InvalidTaskError, UnauthorizedError
-from moorline.views import Event
+from moorline.views import Event, TaskView
 from tests.dashboards.terminal.fake_client import FakeClient
-from tests.dashboards.terminal.fleets import NODES, stats, task
+from tests.dashboards.terminal.fleets import NODES, NOW, stats, task
 
 PULSE_KINDS = ("hub", "node", "alert")
 
@@ -192,10 +193,37 @@ def test_rows_are_read_in_steps_and_not_without_end() -> None:
 
 def test_tasks_can_be_put_in_another_order() -> None:
     some = [task(number) for number in range(8)]
-    assert sorted_tasks(some, "newest") == tuple(some)
-    assert sorted_tasks(some, "state")[0].state == "lost"
-    assert sorted_tasks(some, "-run")[0].run_s == max(view.run_s or 0 for view in some)
-    assert [view.name for view in sorted_tasks(some, "name")] == sorted(view.name for view in some)
+    assert sorted_tasks(some, "newest", NOW) == tuple(some)
+    assert sorted_tasks(some, "state", NOW)[0].state == "lost"
+    assert ran_s(sorted_tasks(some, "-run", NOW)[0], NOW) == max(ran_s(view, NOW) or 0 for view in some)
+    assert [view.name for view in sorted_tasks(some, "name", NOW)] == sorted(view.name for view in some)
+
+
+def test_what_waits_still_is_sorted_by_how_long_it_has_been_waiting() -> None:
+    some = [
+        TaskView(id="old", name="x", state="queued", submitted_at=NOW - 50),
+        TaskView(id="over", name="x", state="succeeded", submitted_at=NOW - 90, wait_s=60.0),
+        TaskView(id="due", name="x", state="queued", submitted_at=NOW - 900, due_at=NOW - 5),
+    ]
+    assert [view.id for view in sorted_tasks(some, "-wait", NOW)] == ["over", "old", "due"]
+
+
+async def test_alerts_and_who_is_away_are_read_in_every_view_while_there_are_such(client: FakeClient) -> None:
+    client.answer = stats("degraded", "2 nodes unreachable", away=2)
+    async with followed(client) as source:
+        source.look_at(Look(view=View.TASKS))
+        await until(lambda: {"alerts", "map"} <= set(client.calls))
+        maps = client.calls.count("map")
+        client.streams[PULSE_KINDS].put_nowait(Event(kind="node.unreachable", id=7, node_id="n7"))
+        client.streams[PULSE_KINDS].put_nowait(Event(kind="hub.pulse", stats=stats("degraded", away=3)))
+        await until(lambda: client.calls.count("map") > maps)
+
+
+async def test_why_the_chosen_task_waits_is_asked(client: FakeClient) -> None:
+    async with followed(client) as source:
+        source.look_at(Look(view=View.TASKS, waiting_id="t1"))
+        await until(lambda: source.snapshot().explanation)
+        assert "explain" in client.calls
 
 
 @contextlib.asynccontextmanager

@@ -8,10 +8,10 @@ import pytest
 
 from dashboards.terminal.picture import render
 from dashboards.terminal.snapshot import Alert, Link, Listing, Snapshot
-from dashboards.terminal.state import FilterInput, Help, Question, State, View
-from dashboards.terminal.views.overview import rate
+from dashboards.terminal.state import FilterInput, Help, Place, Question, State, View
+from dashboards.terminal.texts import rate
 from dashboards.terminal.views.tasks import progress_text, span
-from moorline.views import Event, NodeView, Problem, Progress, TaskView
+from moorline.views import Disconnect, Event, Explanation, NodeView, Problem, Progress, TaskView
 from tests.dashboards.terminal.fleets import DEGRADED, NOW, WELL, looking_at, task
 
 
@@ -162,7 +162,7 @@ def test_a_fleet_without_trouble_has_none() -> None:
 
 
 def test_a_task_that_waits_for_long_leads_to_the_queue() -> None:
-    assert "1,284 queued  the oldest waits" in shown(DEGRADED, State(), 120, 40)
+    assert "1,284 queued, the oldest waits 4m 12s" in shown(DEGRADED, State(), 120, 40)
 
 
 def test_what_happened_lately_is_told_where_there_is_room() -> None:
@@ -178,9 +178,12 @@ def test_a_task_without_a_node_shows_where_it_must_run() -> None:
 def test_the_last_trouble_that_has_room_says_how_many_have_not() -> None:
     text = "no such file " * 20
     alerts = tuple(
-        Alert("queue_age", "warning", f"name-{n}", "firing", text, since_at=NOW, is_silenced=False) for n in range(20)
+        Alert(f"rule-{n}", "warning", "", "firing", text, since_at=NOW, is_silenced=False) for n in range(20)
     )
-    assert re.search(r"… +\+\d+ more$", shown(replace(WELL, alerts=alerts), State(), 80, 24), re.MULTILINE)
+    crowded = replace(WELL, alerts=alerts)
+    assert re.search(r"… +↓ \d+ more$", shown(crowded, State(), 80, 24), re.MULTILINE)
+    lower = replace(State(), overview=Place(chosen_id="alert rule-10", index=10))
+    assert re.search(r"… +↑ \d+ more$", shown(crowded, lower, 80, 24), re.MULTILINE)
 
 
 @pytest.mark.parametrize("is_beside_hub", [True, False])
@@ -190,3 +193,86 @@ def test_on_the_smallest_usual_terminal_the_help_tells_what_each_glyph_means(is_
     assert "◐ draining" in text
     assert "state=failed,lost" in text or is_beside_hub
     assert ("^C" in text) == is_beside_hub
+
+
+def listed(*rows: TaskView) -> Snapshot:
+    return replace(DEGRADED, tasks=Listing(rows=rows, is_read=True))
+
+
+def test_a_task_that_waits_says_in_the_list_what_for() -> None:
+    queued = TaskView(id="t", name="render", state="queued", submitted_at=NOW - 130, requires={"gpu": "h100"})
+    assert "needs gpu=h100" in shown(listed(queued), looking_at(View.TASKS))
+    aimed = msgspec.structs.replace(queued, requires={}, target="edge-003")
+    assert "only on edge-003, which is unreachable" in shown(listed(aimed), looking_at(View.TASKS), 140)
+    dated = msgspec.structs.replace(queued, deadline_at=NOW + 28)
+    text = shown(listed(dated), looking_at(View.TASKS), 140)
+    assert "needs gpu=h100, expires in 28s" in text
+    assert "2m 10s" in text
+
+
+def test_a_task_that_no_node_can_run_says_why_in_the_list() -> None:
+    why = "no connected node has the handler with these labels"
+    alert = Alert(
+        "nobody", "warning", "render gpu=h100 on n7", "firing", f"no node can run task render gpu=h100 on n7: {why}",
+        NOW - 9, False, "no_node_for_task",
+    )  # fmt: skip
+    queued = TaskView(id="t", name="render", state="queued", submitted_at=NOW, requires={"gpu": "h100"}, target="n7")
+    text = shown(replace(listed(queued), alerts=(alert,)), looking_at(View.TASKS), 200)
+    assert why in text
+
+
+def test_below_the_list_stands_what_the_hub_says_of_the_chosen_task_that_waits() -> None:
+    queued = TaskView(id="t", name="rendr", state="queued", submitted_at=NOW)
+    said = Explanation(task_id="t", state="queued", summary="No node has a handler named rendr. Did you mean render?")
+    assert "Did you mean render?" in shown(replace(listed(queued), explanation=said), looking_at(View.TASKS))
+    other = msgspec.structs.replace(said, task_id="another")
+    assert "Did you mean" not in shown(replace(listed(queued), explanation=other), looking_at(View.TASKS))
+
+
+def test_a_task_on_a_node_that_is_away_does_not_look_as_if_it_ran_well() -> None:
+    running = TaskView(
+        id="t", name="hash", state="running", node="edge-003", started_at=NOW - 9, progress=Progress(done=1, total=4)
+    )
+    assert "its node is unreachable  ━━" in shown(listed(running), looking_at(View.TASKS), 140)
+    back = replace(listed(running), stats=WELL.stats)
+    assert "unreachable" not in shown(back, looking_at(View.TASKS), 140).splitlines()[6]
+
+
+def test_a_node_that_is_away_tells_for_how_long_why_and_what_it_may_run_still() -> None:
+    away = NodeView(
+        id="n", state="unreachable", slots=8, slots_in_use=3, last_seen_at=NOW - 5, name="Lager 7",
+        last_disconnect=Disconnect(at=NOW - 300, reason="no heartbeat for 30 s"),
+    )  # fmt: skip
+    text = shown(replace(WELL, nodes=Listing(rows=(away,), is_read=True)), looking_at(View.NODES), 80, 24)
+    assert re.search(r"n +▲ unreachable +▲+ +3/8 +5m +0 +no heartbeat for", text)
+    assert "Lager 7" in text
+
+
+def test_names_that_begin_alike_can_be_told_apart_where_it_is_narrow() -> None:
+    rows = tuple(NodeView(id=f"warehouse-north-rack-017-unit-{n:03}", state="online", slots=1) for n in (41, 42))
+    text = shown(replace(WELL, nodes=Listing(rows=rows, is_read=True)), looking_at(View.NODES), 60, 20)
+    assert "unit-041" in text
+    assert "unit-042" in text
+
+
+def test_a_chart_says_what_its_height_means() -> None:
+    assert "max 26/min" in shown(DEGRADED, State(), 80, 24)
+    high = shown(DEGRADED, State(), 120, 40)
+    assert "max 26/min" in high
+    assert "10 min" in high
+
+
+def test_what_happens_to_many_nodes_at_once_is_one_line() -> None:
+    storm = tuple(
+        Event(kind="node.unreachable", id=900 - n, at=NOW - n / 100, node_id=f"node-{n:03}", reason="no heartbeat")
+        for n in range(250)
+    )
+    before = Event(kind="node.draining", id=1, at=NOW - 60, node_id="porto-1")
+    text = shown(replace(WELL, lately=(*storm, before)), State(), 100, 40)
+    assert "node-000 and 249 more" in text
+    assert "porto-1" in text
+
+
+def test_the_line_of_a_filter_says_how_to_take_leave_or_empty_it() -> None:
+    line = shown(WELL, State(dialog=FilterInput(text="state=failed", cursor=12)), 80).splitlines()[-1]
+    assert line.endswith("enter apply  esc leave  ^U empty")

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from dashboards.terminal.picture import render
-from dashboards.terminal.snapshot import Attempt, Detail, Snapshot
+from dashboards.terminal.snapshot import Attempt, Detail, Link, Listing, Snapshot
 from dashboards.terminal.state import State, View
-from moorline.views import Explanation, LogLine, NodeReason, Progress, TaskLogs, TaskView
-from tests.dashboards.terminal.fleets import NOW, WELL
+from moorline.views import Explanation, LogLine, NodeReason, Problem, Progress, TaskLogs, TaskView
+from tests.dashboards.terminal.fleets import DEGRADED, NOW, WELL
 
 OPEN = State(view=View.TASK, task_id="t1")
 QUEUED = TaskView(id="t1", name="hash", state="queued", submitted_at=NOW - 9, requires={"gpu": "h100"}, priority=5)
@@ -47,6 +47,31 @@ def test_a_task_that_waits_says_why_with_the_nodes_that_could_run_it_first() -> 
     assert "and 11 more nodes" in text
     assert "requires  gpu=h100" in text
     assert "priority  5" in text
+
+
+def test_why_stands_before_everything_else() -> None:
+    explanation = Explanation(task_id="t1", state="queued", summary="No node has a handler named hash.")
+    lines = shown(of(QUEUED, explanation=explanation)).splitlines()
+    place = next(number for number, text in enumerate(lines) if "○ queued  hash" in text)
+    assert lines[place + 1] == "why  No node has a handler named hash."
+    failed = msgspec.structs.replace(QUEUED, state="failed", error=Problem(kind="error", type="KeyError", message="x"))
+    lines = shown(of(failed)).splitlines()
+    assert lines[lines.index("✗ failed  hash") + 1] == "KeyError: x"
+
+
+def test_a_task_on_a_node_that_is_away_says_what_the_hub_waits_for() -> None:
+    running = msgspec.structs.replace(QUEUED, state="running", node="edge-003", started_at=NOW - 4)
+    text = render(replace(DEGRADED, detail=of(running)), OPEN, 120, 40).plain
+    assert "Its node is unreachable." in text
+
+
+def test_until_a_task_is_read_what_the_list_knows_of_it_is_shown() -> None:
+    known = replace(WELL, detail=None, tasks=Listing(rows=(QUEUED,), is_read=True))
+    assert "requires  gpu=h100" in render(known, OPEN, 100, 40).plain
+    away = replace(WELL, detail=None, link=Link(state="away", reason="Connection refused"))
+    text = render(away, OPEN, 100, 40).plain
+    assert "was not read yet" in text
+    assert "Reading" not in text
 
 
 def test_a_task_that_runs_shows_how_far_it_is_and_a_bar_that_grows() -> None:
