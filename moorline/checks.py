@@ -147,11 +147,13 @@ def judge_clock(date: str | None, before_s: float, after_s: float) -> Check:
     )
 
 
-def judge_token(status: int, *, has_token: bool) -> Check:
-    """Judge the status of an API call that needs the role `read`."""
+def judge_token(status: int, *, has_token: bool, role: str | None = None) -> Check:
+    """Judge the status of an API call that needs the role `read`; ``role`` is what the hub says the token has."""
     match status:
         case 200:
             detail = "is good" if has_token else "none is needed"
+            if has_token and role in _MAY:
+                detail = f"is good: it has the role {role}, and {_MAY[role]}"
             return Check(name="token", verdict="ok", detail=detail)
         case 401 if has_token:
             detail, remedy = "is unknown, revoked or expired", "Make one with `moorline token create --role submit`."
@@ -163,6 +165,13 @@ def judge_token(status: int, *, has_token: bool) -> Check:
         case _:
             detail, remedy = f"cannot be told: the hub answered with status {status}", "Look at the hub's log."
     return Check(name="token", verdict="fail", detail=detail, remedy=remedy)
+
+
+_MAY: Final[Mapping[str | None, str]] = {
+    "read": "reads",
+    "submit": "reads, submits, cancels and retries",
+    "admin": "may do all but open a node's session",
+}
 
 
 def judge_version(document: Mapping[str, object] | None, own: str) -> Check:
@@ -177,8 +186,11 @@ def judge_version(document: Mapping[str, object] | None, own: str) -> Check:
     return Check(name="version", verdict="warn", detail=detail, remedy="Upgrade the hub first, then the nodes.")
 
 
-def judge_upgrade(answer: Answer, key: str, *, has_token: bool) -> Check:
-    """Judge the answer to a WebSocket handshake that asked for the subprotocol, RFC 6455 section 4.2.2."""
+def judge_upgrade(answer: Answer, key: str, *, has_token: bool, is_a_node_s: bool = True) -> Check:
+    """Judge the answer to a WebSocket handshake that asked for the subprotocol, RFC 6455 section 4.2.2.
+
+    With ``is_a_node_s`` the token was meant to open sessions; else it is the one for the API, for want of another.
+    """
     name = "session"
     if answer.status == 101:
         if answer.headers.get("sec-websocket-accept") != accept_of(key):
@@ -193,15 +205,25 @@ def judge_upgrade(answer: Answer, key: str, *, has_token: bool) -> Check:
             remedy = "Check the address: another service listens there, or a proxy takes headers away."
             return Check(name=name, verdict="fail", detail=detail, remedy=remedy)
         return Check(name=name, verdict="ok", detail=f"a WebSocket opens and speaks {SUBPROTOCOL}")
+    if answer.status == 403 and has_token and not is_a_node_s:
+        return Check(
+            name=name,
+            verdict="skip",
+            detail="the hub answers; a node needs a token of role node, and this one has another role",
+            remedy="To look at a session too, give a node's token with --node-token.",
+        )
     detail, remedy = _refusal(answer.status, has_token=has_token)
     return Check(name=name, verdict="warn" if answer.status == 503 else "fail", detail=detail, remedy=remedy)
 
 
 def _refusal(status: int, *, has_token: bool) -> tuple[str, str]:
     match status:
-        case 401 | 403 if has_token:
+        case 401 if has_token:
             remedy = "Make one with `moorline token create --role node`, and give it with --node-token."
-            return "the token opens no session: unknown, revoked, expired or not a node's", remedy
+            return "the token opens no session: it is unknown, revoked or expired", remedy
+        case 403 if has_token:
+            remedy = "A node needs one of role node: `moorline token create --role node`, given with --node-token."
+            return "the token opens no session: it has another role", remedy
         case 401 | 403:
             return "the hub wants a token of role node", "Give --node-token or MOORLINE_NODE_TOKEN."
         case 404 | 405:
@@ -265,14 +287,22 @@ def look_at_api(target: Target, token: str | None, own_version: str) -> Iterator
             return
         yield judge_clock(ready.headers.get("date"), before_s, after_s)
         stats = _ask(target, "/v1/stats", _bearer(token))
-        yield judge_token(stats.status, has_token=token is not None)
+        yield judge_token(stats.status, has_token=bool(token), role=_role(target, token, stats.status))
         if stats.status == 200:
             yield judge_version(stats.document(), own_version)
     except _FailedError as failed:
         yield failed.check
 
 
-def look_at_sessions(target: Target, token: str | None) -> Iterator[Check]:
+def _role(target: Target, token: str | None, status: int) -> str | None:
+    """Ask which role a good token has; hubs of before do not say."""
+    if not token or status != 200:
+        return None
+    role = (_ask(target, "/v1/me", _bearer(token)).document() or {}).get("role")
+    return role if isinstance(role, str) else None
+
+
+def look_at_sessions(target: Target, token: str | None, *, is_a_node_s: bool = True) -> Iterator[Check]:
     """Look at a hub's address for nodes, from its name to an open WebSocket, which is closed again at once."""
     try:
         yield from _look_at_road(target)
@@ -285,7 +315,7 @@ def look_at_sessions(target: Target, token: str | None) -> Iterator[Check]:
             "Sec-WebSocket-Protocol": SUBPROTOCOL,
         }
         answer = _ask(target, NODE_PATH, {**upgrade, **_bearer(token)})
-        yield judge_upgrade(answer, key, has_token=token is not None)
+        yield judge_upgrade(answer, key, has_token=bool(token), is_a_node_s=is_a_node_s)
     except _FailedError as failed:
         yield failed.check
 
@@ -353,7 +383,8 @@ def _secured(target: Target) -> Iterator[ssl.SSLSocket]:
             remedy = "Give the authority that signed it with --ca, and use a name that stands in it."
             raise _FailedError(Check(name="tls", verdict="fail", detail=detail, remedy=remedy)) from error
         except OSError as error:
-            detail = f"no TLS: {getattr(error, 'reason', None) or error}"
+            reason = str(getattr(error, "reason", None) or error).replace("_", " ").lower()
+            detail = f"no TLS: {reason}"
             remedy = "Perhaps the hub has no --tls-cert: then write http:// and ws://."
             raise _FailedError(Check(name="tls", verdict="fail", detail=detail, remedy=remedy)) from error
         with closing(secured):
@@ -383,4 +414,4 @@ def _ask(target: Target, path: str, headers: Mapping[str, str] | None = None) ->
 
 
 def _bearer(token: str | None) -> dict[str, str]:
-    return {} if token is None else {"Authorization": f"Bearer {token}"}
+    return {"Authorization": f"Bearer {token}"} if token else {}

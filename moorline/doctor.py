@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -34,7 +34,10 @@ NODE_PORT = 8765
     help="Where nodes connect, ws:// or wss://. Repeatable. Default: the host of --url, port 8765.",
 )
 @click.option(
-    "--node-token", envvar="MOORLINE_NODE_TOKEN", metavar="SECRET", help="A node's token. Default: that of --token."
+    "--node-token",
+    envvar="MOORLINE_NODE_TOKEN",
+    metavar="SECRET",
+    help="A node's token (role node). Default: that of --token.",
 )
 @click.option(
     "--state",
@@ -53,15 +56,23 @@ def doctor(
     Looks at the API and at the address for nodes: name, port, certificate, answer, clock, token, version. Then at the
     disk of the state folder. With --hub alone it leaves the API out, as a node does. Changes nothing. Ends with 1 if a
     check failed.
-    """
+
+    \b
+      moorline doctor                                          the hub of --url
+      moorline doctor --hub wss://hub.example:8765             on a node's machine
+      moorline doctor --url https://hub.example:8780 --ca ca.pem --node-token SECRET
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     groups: dict[str, Iterator[Check]] = {}
     # Whoever names only where nodes connect asks for a node: it needs no API, and its own machine has none.
-    if not hubs or click.get_current_context().get_parameter_source("url") is not ParameterSource.DEFAULT:
+    is_about_api = not hubs or click.get_current_context().get_parameter_source("url") is not ParameterSource.DEFAULT
+    if is_about_api:
         api = Target(address=settings.url, ca=settings.ca)
         groups[f"API {api.address}"] = look_at_api(api, settings.token, installed_version())
     for address in hubs or (node_address(settings.url),):
         target = Target(address=address, ca=settings.ca)
-        groups[f"Nodes {address}"] = look_at_sessions(target, node_token or settings.token)
+        is_a_node_s = bool(node_token) or not is_about_api
+        checks = look_at_sessions(target, node_token or settings.token, is_a_node_s=is_a_node_s)
+        groups[f"Nodes {address}"] = checks if hubs else guessed(checks)
     groups["This machine"] = iter([look_at_disk(state)])
     found = {title: _collect(title, checks, as_json=as_json) for title, checks in groups.items()}
     verdict = worst(check for checks in found.values() for check in checks)
@@ -79,6 +90,14 @@ def node_address(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     scheme = "wss" if parts.scheme == "https" else "ws"
     return urlunsplit((scheme, f"{host}:{NODE_PORT}", "", "", ""))
+
+
+def guessed(checks: Iterable[Check]) -> Iterator[Check]:
+    """Say of what fails at an address that nobody gave where the right one is written."""
+    for check in checks:
+        is_bad = check.verdict == "fail" and check.name != "dns"
+        guess = "This port is a guess: if the hub has another --node-port, name it with --hub."
+        yield replace(check, remedy=f"{guess} {check.remedy}") if is_bad else check
 
 
 def worst(checks: Iterable[Check]) -> Verdict:

@@ -62,6 +62,8 @@ def load_apps(apps: Iterable[str]) -> dict[str, AnyTask]:
 
 
 def _import_module(name: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise AppNotFoundError(f"app {name!r} is neither package.module nor the path of a file that ends in .py")
     top, _, _ = name.partition(".")
     if top in OURS:
         raise AppNameTakenError(f"app {name} has a name of Moorline's own ({top}); rename your module")

@@ -63,6 +63,8 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
         key, separator, text = value.partition("=")
         if not separator:
             raise click.BadParameter(f"{value!r} is not KEY=VALUE, as in site=berlin")
+        if key in labels:
+            raise click.BadParameter(f"{key} is given twice: {labels[key]!r} and {text!r}")
         labels[key] = text
     return labels
 
@@ -149,7 +151,7 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 )
 @click.pass_context
 def node(ctx: click.Context, /, *, log_level: str, log_format: LogFormat, **options: Any) -> None:
-    """Run a node: connect to a hub, and run the tasks that it pushes.
+    """Run a node: connect to a hub, and run the tasks that it pushes. Without --app it has no handlers, and gets none.
 
     SIGTERM or Ctrl-C drains: what runs is finished, nothing new is taken. A second one stops what runs.
 
@@ -169,7 +171,8 @@ def node(ctx: click.Context, /, *, log_level: str, log_format: LogFormat, **opti
             hubs=options.pop("hub"),
             apps=options.pop("app"),
             labels=options.pop("label"),
-            token=options.pop("token") or os.environ.get("MOORLINE_TOKEN"),
+            # A file that it was read from ends with a line end, perhaps that of another system.
+            token=(options.pop("token") or os.environ.get("MOORLINE_TOKEN") or "").strip() or None,
             **options,
         )
         start_logging(log_format, log_level, always=fields(node_id=settings.resolved_node_id))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import ssl
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -357,10 +358,17 @@ def _tls(ca: Path | None, client_cert: Path | None, client_key: Path | None) -> 
     try:
         context = ssl.create_default_context(cafile=ca)
     except (OSError, ssl.SSLError) as error:
-        raise SettingsError("ca", str(ca), f"a file of PEM certificates ({error})") from error
+        raise SettingsError("ca", str(ca), f"a file of PEM certificates ({_tls_reason(error)})") from error
     if client_cert is not None:
         try:
             context.load_cert_chain(client_cert, client_key)
         except (OSError, ssl.SSLError) as error:
-            raise SettingsError("client cert", str(client_cert), f"a PEM certificate with its key ({error})") from error
+            expected = f"a PEM certificate with its key ({_tls_reason(error)})"
+            raise SettingsError("client cert", str(client_cert), expected) from error
     return context
+
+
+def _tls_reason(error: OSError) -> str:
+    """Give OpenSSL's reason without its codes and the line of its source."""
+    text = re.sub(r"^\[[^\]]*\]\s*|\s*\(_ssl\.c:\d+\)$", "", error.strerror or str(error))
+    return "it holds no PEM that belongs there" if text == "PEM lib" else text

@@ -133,6 +133,11 @@ class NodeService:
                     profile.slots,
                     ", ".join(profile.handlers) or "none",
                 )
+                if not profile.handlers:
+                    logger.warning(
+                        "this node has no handlers, so it is given no tasks; start it with --app FILE.py or --app "
+                        "package.module, whose functions are decorated with @moorline.task"
+                    )
                 return await self._session.run()
             finally:
                 await watchers.stop()

@@ -19,6 +19,9 @@ DEFAULT_HUB: Final = "ws://127.0.0.1:8765"
 # Handlers mostly wait for something; eight of them leave a small machine responsive.
 DEFAULT_SLOTS: Final = 8
 
+# What the WebSocket library can go through.
+PROXY_SCHEMES: Final = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+
 
 def default_node_id() -> str:
     """Give the host's name, as an identifier."""
@@ -68,8 +71,8 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
         _check_labels(self.labels)
         if self.client_key is not None and self.client_cert is None:
             raise SettingsError("client key", str(self.client_key), "a client certificate with it")
-        if self.proxy not in {None, "auto"} and "://" not in str(self.proxy):
-            raise SettingsError("proxy", self.proxy, "auto, or an address such as http://proxy.example:3128")
+        _check_token(self.token)
+        _check_proxy(self.proxy)
         if self.drain_timeout_s is not None and self.drain_timeout_s < 0:
             raise SettingsError("drain timeout", self.drain_timeout_s, "seconds, 0 or more")
         if self.health_port is not None and not 0 <= self.health_port <= 65535:
@@ -101,6 +104,21 @@ def _check_hub(hub: str) -> None:
         )
     if parts.query or parts.fragment:
         raise SettingsError("hub", hub, f"{expected}, without anything behind its path")
+
+
+def _check_token(token: str | None) -> None:
+    # It travels in a header; the usual cause is a file with more than the token in it. The secret itself is not shown.
+    if token is not None and not re.fullmatch(r"[!-~]*", token):
+        raise SettingsError("token", "…", "printable ASCII characters without spaces, as `moorline token create` gives")
+
+
+def _check_proxy(proxy: str | None) -> None:
+    if proxy in {None, "auto"}:
+        return
+    parts = urlsplit(str(proxy))
+    if parts.scheme not in PROXY_SCHEMES or not parts.hostname:
+        shown = str(proxy).replace(parts.netloc, "…") if parts.username else proxy
+        raise SettingsError("proxy", shown, "auto, or an address such as http://proxy.example:3128")
 
 
 def _check_labels(labels: dict[str, str]) -> None:

@@ -30,7 +30,7 @@ from moorline.checks import (
     look_at_sessions,
 )
 from moorline.cli import cli
-from moorline.doctor import node_address, worst
+from moorline.doctor import guessed, node_address, worst
 from moorline.version import installed_version
 from tests.moorline.raw_server import RawServer
 
@@ -111,7 +111,7 @@ class TestJudging:
     @pytest.mark.parametrize(
         ("status", "has_token", "words"),
         [
-            (401, False, "wants a token"), (401, True, "opens no session"), (403, True, "opens no session"),
+            (401, False, "wants a token"), (401, True, "unknown, revoked or expired"), (403, True, "has another role"),
             (404, False, "no /v1/node"), (429, False, "as many connections"), (426, False, "status 426"),
             (200, False, "status 200"),
         ],
@@ -172,6 +172,8 @@ def hub_answers(request: bytes) -> bytes:
         return answer("200 OK", {"ready": True, "reasons": []})
     if "Bearer sesame" not in head:
         return answer("401 Unauthorized", {"error": {"code": "unauthorized", "message": "no"}})
+    if path == "/v1/me":
+        return answer("200 OK", {"role": "admin", "name": "me"})
     if path == "/v1/stats":
         return answer("200 OK", {"hub": {"version": installed_version()}})
     assert path == "/v1/node"
@@ -330,6 +332,31 @@ class TestCommand:
         assert "API" not in result.stdout
         named = CliRunner().invoke(cli, arguments, env={"MOORLINE_URL": f"http://127.0.0.1:{hub.port}"})
         assert "API http://127.0.0.1" in named.stdout
+
+    def test_a_token_of_the_api_is_told_what_it_may_and_what_a_node_needs(self) -> None:
+        def as_to_an_admin(request: bytes) -> bytes:
+            return answer("403 Forbidden") if b" /v1/node " in request else hub_answers(request)
+
+        with RawServer(as_to_an_admin) as hub:
+            result = CliRunner().invoke(cli, self.arguments(hub, "--token", "sesame"))
+            as_a_node = CliRunner().invoke(cli, self.arguments(hub, "--token", "sesame", "--node-token", "other"))
+            alone = ["doctor", "--hub", f"ws://127.0.0.1:{hub.port}", "--token", "sesame"]
+            as_a_node_alone = CliRunner().invoke(cli, alone)
+        assert "token    is good: it has the role admin, and may do all but open a node's session" in result.stdout
+        assert "skip  session  the hub answers; a node needs a token of role node" in result.stdout
+        assert "--node-token" in result.stdout
+        assert (result.exit_code, result.stderr) == (0, "All is well.\n")
+        for failed in (as_a_node, as_a_node_alone):
+            assert (failed.exit_code, "fail  session" in failed.stdout) == (1, True)
+            assert "moorline token create --role node" in failed.stdout
+
+    def test_an_address_that_was_guessed_is_called_a_guess(self) -> None:
+        fine = Check(name="tcp", verdict="ok", detail="")
+        bad = Check(name="tcp", verdict="fail", detail="nothing listens", remedy="Start the hub.")
+        assert list(guessed([fine])) == [fine]
+        (told,) = guessed([bad])
+        assert told.remedy.startswith("This port is a guess")
+        assert told.remedy.endswith("--hub. Start the hub.")
 
     def test_a_node_s_token_may_be_another_one(self, hub: RawServer) -> None:
         result = CliRunner().invoke(cli, self.arguments(hub, "--token", "wrong", "--node-token", "sesame", "--json"))

@@ -145,3 +145,9 @@ def test_more_tasks_than_a_node_may_register_are_refused(write: Write, monkeypat
     write(f"{name}.py", ADD)
     with pytest.raises(TooManyTasksError, match="at most 0"):
         load_apps([name])
+
+
+@pytest.mark.parametrize("app", ["", "/etc/passwd", "shop..tasks", "shop-tasks"])
+def test_what_can_be_neither_a_module_nor_a_file_is_said_in_words(app: str) -> None:
+    with pytest.raises(AppNotFoundError, match=r"ends in \.py"):
+        load_apps([app])

@@ -168,3 +168,14 @@ def test_a_subcommand_is_imported_when_it_is_asked_for(monkeypatch: pytest.Monke
     assert invoke(["nonsense"]).exit_code == 2
     assert not runs.settings
     assert isinstance(node, LazyGroup)
+
+
+def test_a_label_that_is_given_twice_is_refused(runs: Runs) -> None:
+    result = invoke(["--label", "site=berlin", "--label", "site=paris"])
+    assert (result.exit_code, runs.settings) == (2, [])
+    assert "site is given twice: 'berlin' and 'paris'" in result.stderr
+
+
+def test_the_end_of_the_line_does_not_belong_to_a_token(runs: Runs) -> None:
+    invoke([], MOORLINE_TOKEN="moor_secret\r\n")
+    assert runs.settings[0].token == "moor_secret"

@@ -400,6 +400,15 @@ async def test_stopping_what_was_never_started_is_harmless() -> None:
     service.drain()
 
 
+async def test_a_node_without_handlers_says_how_to_give_it_some(
+    hub: FakeHub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING"):
+        async with running(hub, tmp_path, apps=[]):
+            assert (await (await hub.peer()).expect(frames.Register)).handlers == []
+    assert "no handlers, so it is given no tasks; start it with --app FILE.py" in caplog.text
+
+
 async def test_a_node_is_a_context_manager(hub: FakeHub, tmp_path: Path) -> None:
     def hold() -> None:
         with NodeService(NodeSettings(hubs=[hub.url], node_id="n1", state=tmp_path)):

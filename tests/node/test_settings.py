@@ -30,6 +30,8 @@ from protocol.limits import is_identifier
         ({"labels": {f"k{number}": "" for number in range(65)}}, "65 labels"),
         ({"client_key": Path("key")}, "client certificate"),
         ({"proxy": "proxy.example"}, "http://"),
+        ({"proxy": "ftp://proxy.example"}, "http://"),
+        ({"token": "moor_a\nmoor_b"}, "printable ASCII"),
         ({"drain_timeout_s": -1.0}, "drain timeout"),
     ],
 )
@@ -42,6 +44,12 @@ def test_a_secret_in_an_address_is_not_repeated() -> None:
     with pytest.raises(SettingsError) as caught:
         NodeSettings(hubs=["ws://user:secret@hub"])
     assert "secret" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        NodeSettings(proxy="ftp://user:secret@proxy")
+    assert "secret" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        NodeSettings(token="sécret")
+    assert "cret" not in str(caught.value)
 
 
 def test_defaults_are_valid_and_the_state_folder_is_named_after_the_node() -> None:
