@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from moorline.answers import decoded
+from moorline.errors import NotFoundError
 from moorline.history_views import Attempt, AuditPage, ErrorGroup, History, NodeHistory
 from moorline.transport import Answer, Transport
 from moorline.views import (
@@ -152,11 +153,11 @@ class Api:
 
     async def node(self, node_id: str) -> NodeView:
         """Give one node."""
-        return decoded(await self._get(f"/v1/nodes/{quote(node_id, safe='')}"), NodeView)
+        return decoded(await self._get(f"/v1/nodes/{_segment('node', node_id)}"), NodeView)
 
     async def act_on_node(self, node_id: str, action: str) -> NodeView:
         """Do to a node what the route's last word says."""
-        return decoded(await self._post(f"/v1/nodes/{quote(node_id, safe='')}/{action}"), NodeView)
+        return decoded(await self._post(f"/v1/nodes/{_segment('node', node_id)}/{action}"), NodeView)
 
     async def alerts(self) -> Alerts:
         """Give alerts, silences, rules and channels."""
@@ -170,7 +171,7 @@ class Api:
 
     async def end_silence(self, silence_id: str) -> SilenceView:
         """End a silence."""
-        return decoded(await self._post(f"/v1/alerts/silences/{quote(silence_id, safe='')}/end"), SilenceView)
+        return decoded(await self._post(f"/v1/alerts/silences/{_segment('silence', silence_id)}/end"), SilenceView)
 
     async def test_alerts(self) -> list[ChannelTest]:
         """Try all channels; each may take as long as its receiver."""
@@ -195,7 +196,7 @@ class Api:
 
     async def node_history(self, node_id: str, query: Mapping[str, str]) -> NodeHistory:
         """Give the spans of a node."""
-        return decoded(await self._get(f"/v1/nodes/{quote(node_id, safe='')}/history", query), NodeHistory)
+        return decoded(await self._get(f"/v1/nodes/{_segment('node', node_id)}/history", query), NodeHistory)
 
     async def errors(self, limit: int) -> list[ErrorGroup]:
         """Give groups of errors."""
@@ -213,4 +214,11 @@ class Api:
 
 
 def _task_path(task_id: str, rest: str = "") -> str:
-    return f"/v1/tasks/{quote(task_id, safe='')}{rest}"
+    return f"/v1/tasks/{_segment('task', task_id)}{rest}"
+
+
+def _segment(what: str, name: object) -> str:
+    """Write an id into a path. What is none must not lead to another route."""
+    if not isinstance(name, str) or not name:
+        raise NotFoundError(f"there is no {what} {name!r}", code="not_found")
+    return quote(name, safe="")

@@ -14,9 +14,17 @@ from moorline.api import Accepted
 from moorline.binding import BadArgumentsError
 from moorline.call_types import AnyResult, Async, AsyncTask, ContextLater, Misfit
 from moorline.context import Context
-from moorline.errors import HubError, HubUnavailableError, InvalidTaskError
+from moorline.errors import (
+    DeclarationError,
+    ForbiddenError,
+    HubError,
+    HubUnavailableError,
+    InvalidTaskError,
+    UnauthorizedError,
+)
 from moorline.following import Following
 from moorline.handles import Group, TaskHandle
+from moorline.home_loop import HomeLoop
 from moorline.http_transport import HttpTransport
 from moorline.hub_verbs import HubVerbs
 from moorline.options import Options, check_identifier
@@ -44,12 +52,14 @@ Items: TypeAlias = Iterable[Any]
 class Client(HubVerbs):
     """A program's way to one hub. An async context manager; usable without ``async with`` if it is closed in the end.
 
-    Use it on one event loop; any number of coroutines may use it at once. It lives through restarts of its hub: waits
+    Use it on one event loop, the one of its first call: on another one, its calls raise RuntimeError. Any number of
+    coroutines may use it at once. It lives through restarts of its hub: waits
     go on, and submits are tried again with the same ids, so that no task is taken twice.
 
     Args:
         url: the hub's HTTP address.
-        token: a token of the role `submit`, or `read` where nothing is changed; None on loopback without tokens.
+        token: a token of the role `submit`, `read` where nothing is changed, or `admin` to act on nodes and alerts;
+            None on loopback without tokens.
         ca: a file of certificates (PEM) to trust instead of the system's.
         proxy: an HTTP proxy on the way.
         submit_timeout_s: how long a submit tries to reach a hub before it raises HubUnavailableError.
@@ -59,7 +69,8 @@ class Client(HubVerbs):
     The environment is not looked at: `MOORLINE_URL` and its like are settings of the command line.
 
     Raises:
-        ValueError: the url is none.
+        ValueError: the url or the token is none.
+        OSError: ``ca`` cannot be read.
     """
 
     def __init__(
@@ -81,9 +92,11 @@ class Client(HubVerbs):
         self._following = Following(self._api, self._transport, origin=self.origin, pauses=STREAM_PAUSES)
         self._submitter = Submitter(self._api, timeout_s=submit_timeout_s, pauses=SUBMIT_PAUSES)
         self._middles = Middles(self.origin)
+        self._home = HomeLoop()
         self._closed = False
 
     async def __aenter__(self) -> Self:
+        self._check_usable()
         return self
 
     async def __aexit__(
@@ -95,6 +108,7 @@ class Client(HubVerbs):
         """Let go of the hub. What was accepted goes on there; whoever still waits gets HubUnavailableError. Twice is
         harmless.
         """
+        self._home.check()
         self._closed = True
         await self._submitter.close()
         await self._following.close()
@@ -154,6 +168,8 @@ class Client(HubVerbs):
     ) -> TaskHandle[Any]:
         """Submit a task by its name, with a payload that is ready. Raises as `submit` does."""
         check_identifier("the name of a task", name)
+        if options is not None and not isinstance(options, Options):
+            raise DeclarationError(f"options is {options!r}; it must be Options, such as Options(priority=1)")
         return await self._submit(name, self._middles.made(name, options or Options()), payload)
 
     @overload
@@ -252,6 +268,9 @@ class Client(HubVerbs):
         some_done = asyncio.Event()
 
         def watch(handle: TaskHandle[T]) -> None:
+            if not isinstance(handle, TaskHandle):
+                raise TypeError(f"{handle!r} is no handle of this client; client.handle(id) gives one for a task's id")
+
             def note() -> None:
                 done.append(handle)
                 some_done.set()
@@ -320,21 +339,35 @@ class Client(HubVerbs):
 
     def expect(self, handle: TaskHandle[Any]) -> None:
         """See to it that this handle gets its outcome. Handles call it when somebody begins to wait."""
-        if self._closed:
-            raise HubUnavailableError("the client is closed")
+        self._check_usable()
         self._following.wait_for(handle)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise HubUnavailableError("the client is closed", remedy="make another one")
+        self._home.check()
+
     async def _open(self) -> None:
         """Listen for outcomes, before the first of them can come."""
-        if self._closed:
-            raise HubUnavailableError("the client is closed")
-        if not self._following.is_open:
+        self._check_usable()
+        if self._following.is_open:
+            return
+        try:
             await self._following.open(self._submit_timeout_s)
+        except (UnauthorizedError, ForbiddenError) as error:
+            # Whoever submits is told what submitting needs, which is more than listening.
+            raise type(error)(
+                error.message,
+                code=error.code,
+                remedy=error.remedy.replace("role read", "role submit"),
+                where=error.where,
+            ) from error
 
     async def _submit(self, name: str, middle: bytes, payload: Mapping[str, Any]) -> TaskHandle[Any]:
-        if self._closed or not self._following.is_open:
+        self._check_usable()
+        if not self._following.is_open:
             await self._open()
         task_id = new_task_id()
         line = line_of(task_id, middle, payload, name)

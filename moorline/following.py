@@ -195,6 +195,9 @@ class Following:
                 continue
             except HubError as error:
                 self._forget(some, error)
+            except Exception as error:  # the top of a task: nobody may wait for ever for what it would have found
+                logger.exception("the hub cannot be asked for %d tasks", len(some))
+                self._forget(some, HubError(f"the hub cannot be asked for the task: {error!r}"))
             failures = 0
             for handle in some:
                 self._doubtful.pop(handle.id, None)
@@ -226,6 +229,9 @@ class Following:
                 await asyncio.sleep(self._pauses.after(failures, error.retry_after_s))
             except HubError as error:
                 handle.settle(Forgotten(error))
+            except Exception as error:  # the top of a task: nobody may wait for ever for what it would have found
+                logger.exception("the hub cannot be asked for task %s", handle.id)
+                handle.settle(Forgotten(HubError(f"the hub cannot be asked for the task: {error!r}")))
             else:
                 failures = 0
                 if view.is_final:

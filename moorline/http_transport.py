@@ -17,6 +17,7 @@ import aiohttp
 from yarl import URL
 
 from moorline.errors import HubError, HubUnavailableError
+from moorline.home_loop import HomeLoop
 from moorline.transport import Answer, StreamedAnswer
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -40,22 +41,24 @@ class HttpTransport:
 
     Args:
         url: where the hub's HTTP port is, such as ``https://hub.example.com``; may have a path before ``/v1``.
-        token: sent as bearer token with each request.
+        token: sent as bearer token with each request, without the spaces and line ends of the file that it comes from.
         ca: a file of certificates (PEM) to trust instead of the system's.
         proxy: an HTTP proxy; the environment is not looked at.
 
     Raises:
-        ValueError: the url has no host, or is not http or https.
+        ValueError: the url has no host, or is not http or https; the token cannot be sent.
         OSError: ``ca`` cannot be read.
     """
 
     def __init__(self, url: str, *, token: str | None = None, ca: Path | str | None = None, proxy: str | None = None):
         self._base = _checked_url(url)
-        self._ssl = ssl.create_default_context(cafile=ca) if ca is not None else True
+        self._ssl = _trusting(ca) if ca is not None else True
         self._proxy = proxy
-        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        bare = _checked_token(token or "")
+        self._headers = {"Authorization": f"Bearer {bare}"} if bare else {}
         self._urls: dict[str, URL] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._home = HomeLoop()
         self._closed = False
         self._was_answered = False
 
@@ -118,6 +121,8 @@ class HttpTransport:
 
     async def close(self) -> None:
         """See `Transport.close`."""
+        if self._session is not None:
+            self._home.check()
         self._closed = True
         if self._session is not None:
             await self._session.close()
@@ -125,6 +130,7 @@ class HttpTransport:
     def _opened(self) -> aiohttp.ClientSession:
         if self._closed:
             raise HubError("the client is closed", remedy="make another one")
+        self._home.check()
         if self._session is None:
             # Not in the constructor: a session belongs to the event loop that runs when it is made.
             self._session = aiohttp.ClientSession(
@@ -184,8 +190,25 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _checked_url(url: str) -> URL:
-    parsed = URL(url)
+def _checked_token(token: str) -> str:
+    bare = token.strip()
+    # Without the token itself: errors are logged. What is not printable ASCII cannot stand in a header.
+    if not all("!" <= character <= "~" for character in bare):
+        raise ValueError("the token holds a space, a line end or a letter beyond ASCII; one is like moor_Ab3…")
+    return bare
+
+
+def _trusting(ca: Path | str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except ssl.SSLError as error:
+        raise OSError(f"ca is {str(ca)!r}, which holds no certificate (PEM)") from error
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(ca)) from error
+
+
+def _checked_url(url: object) -> URL:
+    parsed = URL(url) if isinstance(url, str) else URL()
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise ValueError(f"the hub's url is {url!r}; it must be like http://127.0.0.1:8780")
     return parsed.with_query(None).with_fragment(None)

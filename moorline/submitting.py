@@ -139,7 +139,7 @@ class Submitter:
         taken_bytes = await self._room.take(len(body) + PARCEL_BYTES)
         if self._closed:
             self._room.give_back(taken_bytes)
-            raise HubUnavailableError("the client is closed")
+            raise HubUnavailableError("the client is closed", remedy="make another one")
         parcel = Parcel(handles, body, taken_bytes, time.monotonic() + self._timeout_s)
         self._pending.append(parcel)
         if not self._is_leaving:

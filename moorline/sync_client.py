@@ -57,8 +57,9 @@ _END: Final = object()
 class SyncClient:
     """A program's way to one hub, see `moorline.Client` for the arguments, the verbs and what they raise.
 
-    A context manager; usable without ``with`` if it is closed in the end. With ``client`` it wraps that one, which
-    nobody else may use then; the other arguments are not used.
+    A context manager; usable without ``with`` if it is closed in the end. It works where an event loop runs, such as in
+    a notebook, but holds the loop up during each call: coroutines use `moorline.Client`. With ``client`` it wraps that
+    one, which nobody else may use then; the other arguments are not used.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class SyncClient:
         return self._client.origin
 
     def __enter__(self) -> Self:
+        self._check_open()
         return self
 
     def __exit__(
@@ -223,7 +225,11 @@ class SyncClient:
 
     def as_completed(self, handles: Iterable[SyncTaskHandle[T]]) -> Iterator[SyncTaskHandle[T]]:
         """See `Client.as_completed`."""
-        by_handle = {handle._handle: handle for handle in handles}
+        by_handle: dict[TaskHandle[T], SyncTaskHandle[T]] = {}
+        for handle in handles:
+            if not isinstance(handle, SyncTaskHandle):
+                raise TypeError(f"{handle!r} is no handle of this client; client.handle(id) gives one for a task's id")
+            by_handle[handle._handle] = handle
         for done in self._iterate(self._client.as_completed(by_handle)):
             yield by_handle[done]
 
@@ -432,10 +438,13 @@ class SyncClient:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise HubUnavailableError("the client is closed", remedy="make another one")
+
     def _opened(self) -> BlockingPortal:
         with self._lock:
-            if self._closed:
-                raise HubUnavailableError("the client is closed")
+            self._check_open()
             if self._portal is None:
                 self._running = start_blocking_portal("asyncio", name="moorline client")
                 self._portal = self._running.__enter__()

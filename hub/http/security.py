@@ -97,7 +97,7 @@ class Door:
     def _check_token(self, authorization: str, role: Role) -> Grant:
         secret = _bearer(authorization)
         if not secret:
-            given = "send Authorization: Bearer … (on the command line --token or MOORLINE_TOKEN)"
+            given = "send Authorization: Bearer … (Client(token=…); on the command line --token or MOORLINE_TOKEN)"
             remedy = f"{given}; make a token with `moorline token create --role {role}`"
             raise UnauthorizedError("a token is needed", remedy)
         grant = self.grant_of(secret)

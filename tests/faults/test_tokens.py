@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from hub.http.openapi import ALL_ROUTES
 from hub.tokens import CreatedToken, create_token, revoke_token
-from moorline import Client, task
+from moorline import Client, ForbiddenError, UnauthorizedError, task
 from protocol import frames
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet, NodeProcess, fleet_in
@@ -106,6 +106,25 @@ async def test_a_node_s_token_is_refused_on_every_route(fleet: Fleet, tokens: To
     before = await written(fleet, tokens)
     found = await statuses(fleet, tokens.node)
     assert set(found.values()) == {403}, found
+    assert await written(fleet, tokens) == before
+
+
+async def test_who_may_not_submit_is_told_which_role_may(fleet: Fleet, tokens: Tokens) -> None:
+    submitting = [lambda client: client.submit(work, 1), lambda client: client.submit_many(work, [1])]
+    submitting += [lambda client: client.broadcast(work, 1), lambda client: anext(client.map(work, [1]))]
+    before = await written(fleet, tokens)
+    for secret in ("", tokens.bad["wrong"], tokens.bad["expired"]):
+        async with Client(fleet.hub.url, secret) as client:
+            for submit in submitting:
+                with pytest.raises(UnauthorizedError, match="`moorline token create --role submit`"):
+                    await submit(client)
+            with pytest.raises(UnauthorizedError, match="--role read`"):
+                await client.stats()
+    for secret in (tokens.node, tokens.read):
+        async with Client(fleet.hub.url, secret) as client:
+            for submit in submitting:
+                with pytest.raises(ForbiddenError, match=r"has the role (node|read); .* a token with the role submit"):
+                    await submit(client)
     assert await written(fleet, tokens) == before
 
 

@@ -514,6 +514,61 @@ async def test_an_event_that_is_none_ends_waits_rather_than_hanging_them(client:
         await handle.result()
 
 
+async def test_a_fault_of_a_question_ends_waits_rather_than_hanging_them() -> None:
+    def answer(method: str, path: str, body: bytes) -> Answer:
+        raise OverflowError("a fault of our own")
+
+    async with Client(transport=FakeTransport(answer=answer)) as client:
+        with pytest.raises(HubError, match="cannot be asked for the task: OverflowError"):
+            await client.handle("t").result()
+
+
+# --- the wrong way to use it ------------------------------------------------------------------------------------------
+
+
+async def test_a_closed_client_says_so_at_each_verb(fake_hub: FakeHub) -> None:
+    client = Client(fake_hub.url)
+    handle = await client.submit(echo, 1)
+    assert await handle.result() == {"value": 1}
+    await client.close()
+    verbs = (
+        client.submit(echo, 1), client.submit_many(echo, [1]), client.broadcast(echo, 1), anext(client.map(echo, [1])),
+        client.handle("x").result(), handle.cancel(), client.stats(), anext(client.list()), anext(client.events()),
+        client.__aenter__(),
+    )  # fmt: skip
+    for verb in verbs:
+        with pytest.raises(HubError, match="the client is closed; make another one"):
+            await verb
+    assert await handle.result() == {"value": 1}
+
+
+async def test_another_event_loop_is_refused_before_anything_is_sent(client: Client, fake_hub: FakeHub) -> None:
+    fake_hub.decide = hold
+    handle = await client.submit(echo, 1)
+
+    async def again() -> None:
+        for verb in (client.submit(echo, 1), client.broadcast(echo, 1), handle.result(), client.close()):
+            with pytest.raises(RuntimeError, match=r"a client for each asyncio\.run, or use SyncClient"):
+                await verb
+
+    await asyncio.to_thread(asyncio.run, again())
+    assert list(fake_hub.tasks) == [handle.id]
+
+
+async def test_what_is_no_handle_no_id_and_no_options_is_said(client: Client, fake_hub: FakeHub) -> None:
+    untyped: Any = client
+    with pytest.raises(TypeError, match=r"'x' is no handle .*; client.handle\(id\) gives one"):
+        await anext(untyped.as_completed(["x"]))
+    for verb in (untyped.get(""), untyped.get(None), untyped.cancel("")):
+        with pytest.raises(NotFoundError, match=r"there is no task (''|None)"):
+            await verb
+    with pytest.raises(NotFoundError, match="there is no node ''"):
+        await untyped.drain("")
+    with pytest.raises(DeclarationError, match="it must be Options, such as"):
+        await untyped.submit_payload("echo", {}, {"priority": 1})
+    assert fake_hub.tasks == {}
+
+
 # --- other people's tasks ---------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from email.utils import formatdate
 from pathlib import Path
 from time import time
+from typing import Any
 
 import pytest
 import trustme
@@ -166,10 +167,45 @@ async def test_a_stream_that_falls_silent_is_given_up(server: Server, monkeypatc
     await transport.close()
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:8780", "ws://127.0.0.1", "http://", ""])
-def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
-    with pytest.raises(ValueError, match="it must be like http://127"):
+@pytest.mark.parametrize("url", ["127.0.0.1:8780", "ws://127.0.0.1", "http://", "", None, 8780])
+def test_an_address_that_is_none_is_refused_at_once(url: Any) -> None:
+    with pytest.raises(ValueError, match=f"the hub's url is {url!r}; it must be like http://127"):
         HttpTransport(url)
+
+
+@pytest.mark.parametrize("token", ["moor_a b", "moor_a\nb", "moor_ä", "moor_\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_at_once_and_not_shown(token: str) -> None:
+    with pytest.raises(ValueError, match="the token holds a space") as caught:
+        HttpTransport("http://127.0.0.1", token=token)
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("token", "sent"), [("moor_a\n", "Bearer moor_a"), (" moor_a ", "Bearer moor_a"), ("", None), ("\n", None)]
+)
+async def test_a_token_comes_from_a_file_or_a_variable(server: Server, token: str, sent: str | None) -> None:
+    transport = HttpTransport(server.url, token=token)
+    await transport.request("GET", "/", timeout_s=30)
+    assert server.seen[0].headers.get("Authorization") == sent
+    await transport.close()
+
+
+def test_a_file_of_certificates_that_is_none_is_named(tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.pem"
+    with pytest.raises(FileNotFoundError, match=r"nothing\.pem"):
+        HttpTransport("https://127.0.0.1", ca=nothing)
+    nothing.write_text("no certificate")
+    with pytest.raises(OSError, match=r"nothing\.pem', which holds no certificate"):
+        HttpTransport("https://127.0.0.1", ca=nothing)
+
+
+async def test_another_event_loop_is_refused(server: Server) -> None:
+    transport = HttpTransport(server.url)
+    await transport.request("GET", "/", timeout_s=30)
+    for wrong in (transport.request("GET", "/", timeout_s=30), transport.close()):
+        with pytest.raises(RuntimeError, match="has been used on another event loop"):
+            await asyncio.to_thread(asyncio.run, wrong)
+    await transport.close()
 
 
 async def test_an_authority_can_be_named(tmp_path: Path) -> None:

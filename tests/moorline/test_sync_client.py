@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -118,8 +119,18 @@ def test_closing_ends_the_calls_of_other_threads() -> None:
     for thread in threads:
         thread.join()
     assert len(ended) == 2
-    with pytest.raises(HubUnavailableError, match="the client is closed"):
-        client.stats()
+    for verb in (client.stats, client.__enter__, client.handle("x").result):
+        with pytest.raises(HubUnavailableError, match="the client is closed; make another one"):
+            verb()
+
+
+def test_what_is_no_handle_is_said(client: Any) -> None:
+    with pytest.raises(TypeError, match=r"'x' is no handle .*; client.handle\(id\) gives one"):
+        next(client.as_completed(["x"]))
+
+
+async def test_it_works_where_an_event_loop_runs(client: SyncClient) -> None:
+    assert client.submit(add, 1, 2).result() == 3
 
 
 def test_a_client_that_was_never_used_has_nothing_to_close() -> None:
