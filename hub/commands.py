@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
+    import ssl
+
     from hub.settings import HubSettings
     from hub.tokens import TokenView
     from protocol.logs import LogFormat
@@ -150,11 +152,19 @@ def _run(options: dict[str, Any]) -> int:
         _check_files(settings)
         return run(settings)
     except SettingsError as error:
-        raise StartError(error.message, _sentence(error.remedy), EXIT_SETTINGS) from error
+        raise StartError(
+            _as_flags(error.message, options), _sentence(_as_flags(error.remedy, options)), EXIT_SETTINGS
+        ) from error
     except StoreError as error:
         raise _store_error(str(error)) from error
     except OSError as error:
-        raise _system_error(error) from error
+        raise _system_error(error, options) from error
+
+
+def _as_flags(text: str, options: Iterable[str]) -> str:
+    """Write settings as they are typed: ``node_port`` is ``--node-port``. One word alone may be any word."""
+    names = "|".join(name for name in options if "_" in name)
+    return re.sub(rf"\b(?:{names})\b", lambda found: f"--{found[0].replace('_', '-')}", text)
 
 
 def _start_logging(form: LogFormat) -> None:
@@ -192,13 +202,17 @@ def _store_error(text: str) -> StartError:
     return StartError(problem, _sentence(remedy), EXIT_CONFLICT if in_use else EXIT_REFUSED)
 
 
-def _system_error(error: OSError) -> StartError:
-    import ssl  # noqa: PLC0415  # help needs none
+def _system_error(error: OSError, options: Mapping[str, Any]) -> StartError:
+    import socket  # noqa: PLC0415  # help needs none
+    import ssl  # noqa: PLC0415
 
     reason = error.strerror or str(error)
     if isinstance(error, ssl.SSLError):
-        message = f"the files of --tls-cert, --tls-key or --client-ca cannot be used: {error.reason or reason}"
-        return StartError(message, "Give PEM files, and the key that belongs to the certificate.", EXIT_SETTINGS)
+        return _tls_error(error, options)
+    if isinstance(error, socket.gaierror):
+        named = " or ".join(f"{flag} {host}" for flag, host in _hosts(options) if _has_no_address(host))
+        remedy = "Give an address of this machine; 0.0.0.0 or :: listens on all of them."
+        return StartError(f"{named or 'a host'} has no address: {reason}", remedy, EXIT_SETTINGS)
     if error.errno == errno.EADDRINUSE:
         return StartError(
             f"another process listens on {_address_of(error)}",
@@ -211,8 +225,44 @@ def _system_error(error: OSError) -> StartError:
     if error.errno == errno.EACCES and error.filename is None:
         remedy = "Choose ports above 1023 with --node-port and --http-port."
         return StartError(f"this user may not listen there: {reason}", remedy, EXIT_SETTINGS)
+    if error.filename is not None and Path(error.filename).is_relative_to(options["state"]):
+        remedy = "Give a folder that this user may write."
+        return StartError(f"--state {options['state']} cannot be used: {reason}", remedy, EXIT_REFUSED)
     where = f"{error.filename}: " if error.filename else ""
     return StartError(f"the hub cannot start: {where}{reason}", "", EXIT_REFUSED)
+
+
+def _hosts(options: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("--node-host", options["node_host"]), ("--http-host", options["http_host"])]
+
+
+def _has_no_address(host: str) -> bool:
+    import socket  # noqa: PLC0415  # help needs none
+
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return True
+    return False
+
+
+# What must stand in the files, so that OpenSSL takes them: RFC 7468.
+_MARKS: Final = (("tls_cert", "CERTIFICATE"), ("tls_key", "PRIVATE KEY"), ("client_ca", "CERTIFICATE"))
+
+
+def _tls_error(error: ssl.SSLError, options: Mapping[str, Any]) -> StartError:
+    """Say which file is not what it should be: OpenSSL does not."""
+    for name, mark in _MARKS:
+        path = options[name]
+        if path is not None and not re.search(rb"-----BEGIN [A-Z ]*" + mark.encode(), path.read_bytes()):
+            message = f"--{name.replace('_', '-')} {path} holds no {mark.lower()} in PEM form"
+            return StartError(message, "Give PEM files, and the key that belongs to the certificate.", EXIT_SETTINGS)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        message = f"--tls-key {options['tls_key']} is not the key of --tls-cert {options['tls_cert']}"
+        return StartError(message, "Give the key that belongs to the certificate.", EXIT_SETTINGS)
+    reason = re.sub(r"^\[[^\]]*\]\s*|\s*\(_ssl\.c:\d+\)$", "", error.reason or error.strerror or str(error))
+    message = f"the files of --tls-cert, --tls-key or --client-ca cannot be used: {reason.replace('_', ' ').lower()}"
+    return StartError(message, "Give PEM files, and the key that belongs to the certificate.", EXIT_SETTINGS)
 
 
 def _address_of(error: OSError) -> str:
@@ -340,7 +390,7 @@ def _on_store(action: Callable[[], T]) -> T:
     try:
         return action()
     except SettingsError as error:
-        raise StartError(error.message, _sentence(error.remedy), EXIT_SETTINGS) from error
+        raise StartError(error.message.replace("node_id", "--node"), _sentence(error.remedy), EXIT_SETTINGS) from error
     except StoreError as error:
         raise _store_error(str(error)) from error
     except OSError as error:

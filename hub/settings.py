@@ -86,4 +86,7 @@ def is_loopback(host: str) -> bool:
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise SettingsError(f"{name} is {value}", f"a value from {low:g} to {high:g}")
+        bounds = f"{low:g} or more" if high == float("inf") else f"from {low:g} to {high:.12g}"
+        raise SettingsError(
+            f"{name} is {value:.12g}", f"give a value {bounds}" if "from" in bounds else f"give {bounds}"
+        )

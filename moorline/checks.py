@@ -168,8 +168,8 @@ def judge_token(status: int, *, has_token: bool, role: str | None = None) -> Che
 
 
 _MAY: Final[Mapping[str | None, str]] = {
-    "read": "reads",
-    "submit": "reads, submits, cancels and retries",
+    "read": "may read",
+    "submit": "may read, submit, cancel and retry",
     "admin": "may do all but open a node's session",
 }
 

@@ -5,6 +5,7 @@ Nothing but click is imported here, so that help, completion and a mistyped word
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from click.shell_completion import get_completion_class
 
 from moorline.configuration import load_configuration, variable_of
 from moorline.failures import MEANINGS, CommandError, ExitCode
+from moorline.usage_words import plain
 from moorline.version import installed_version
 
 ENTRY_POINTS: Final = "moorline.commands"
@@ -59,6 +61,9 @@ OWN: Final = (
     Subcommand("config", "Operate", "moorline.config_command:config", "Show each setting, and where it came from."),
 )
 _OWN_BY_NAME: Final = {subcommand.name: subcommand for subcommand in OWN}
+
+# What a command's own output meets on a disk: only there are these without the name of a file.
+_STDOUT_IS_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 @cache
@@ -116,7 +121,7 @@ class LazyGroup(click.Group):
         except click.exceptions.NoSuchCommand as error:
             raise _with_suggestions(error) from error
         except click.BadParameter as error:
-            raise _with_origin(error) from error
+            raise _with_origin(_in_plain_words(error)) from error
         except (KeyboardInterrupt, click.Abort):
             # click makes an Abort of Ctrl-C at a question. The blank line closes the terminal's ^C.
             click.echo(err=True)
@@ -124,6 +129,11 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             _forget_stdout()
             raise click.exceptions.Exit(ExitCode.BROKEN_PIPE) from None
+        except OSError as error:
+            if error.errno not in _STDOUT_IS_FULL or error.filename is not None:
+                raise
+            _forget_stdout()
+            raise CommandError(f"stdout takes no more: {error.strerror}") from error
         return result
 
 
@@ -152,6 +162,14 @@ def _with_suggestions(error: click.exceptions.NoSuchCommand) -> click.exceptions
     if ctx is None or not isinstance(ctx.command, click.Group):
         return error
     return click.exceptions.NoSuchCommand(error.command_name, possibilities=ctx.command.list_commands(ctx), ctx=ctx)
+
+
+def _in_plain_words(error: click.BadParameter) -> click.BadParameter:
+    """Say it as a person would; an error that is said like that already stays what it is."""
+    message = plain(error)
+    if message == error.message:
+        return error
+    return click.BadParameter(message, ctx=error.ctx, param=error.param, param_hint=error.param_hint)
 
 
 def _with_origin(error: click.BadParameter) -> click.BadParameter:
@@ -237,6 +255,10 @@ def completion(shell: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and end the process with its status."""
+    # Who closed them wants no output. Without this, the next file or socket would have the number of stdout.
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123  # to the end of the process
     cli.main(args=arguments, prog_name="moorline")
     sys.exit(ExitCode.OK)
 

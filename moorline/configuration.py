@@ -21,7 +21,8 @@ import click
 from click.core import ParameterSource
 
 from moorline.failures import CommandError, ExitCode
-from moorline.parameters import HTTP_ADDRESS
+from moorline.parameters import HTTP_ADDRESS, SECRET
+from moorline.usage_words import plain
 
 DEFAULT_URL: Final = "http://127.0.0.1:8780"
 FILE_NAME: Final = "moorline.toml"
@@ -75,7 +76,9 @@ _CLIENT_OPTIONS: Final = (
         metavar="URL",
         help="The hub's HTTP address.",
     ),
-    click.option("--token", envvar="MOORLINE_TOKEN", metavar="SECRET", help="Who you are; better in MOORLINE_TOKEN."),
+    click.option(
+        "--token", envvar="MOORLINE_TOKEN", type=SECRET, metavar="SECRET", help="Who you are; better in MOORLINE_TOKEN."
+    ),
     click.option(
         "--ca",
         envvar="MOORLINE_CA",
@@ -234,7 +237,7 @@ def _check_one(option: click.Option, value: object) -> object:
         # Only to see whether click will take it: relative paths and texts stay as they are written.
         option.type.convert(value, option, None)
     except click.BadParameter as error:
-        raise ValueError(f"is {value!r}: {error.message}") from error
+        raise ValueError(f"is {value!r}: {plain(error)}") from error
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from ssl import SSLError
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
@@ -42,5 +43,7 @@ def _client(settings: ClientSettings) -> Client:
     try:
         return Client(settings.url, settings.token, ca=settings.ca, submit_timeout_s=SUBMIT_WITHIN_S)
     except OSError as error:
-        message = f"--ca {settings.ca} holds no certificates: {error.strerror or error}"
+        # OpenSSL's own words add nothing that a person could use.
+        reason = "" if isinstance(error, SSLError) else f": {error.strerror or error}"
+        message = f"--ca {settings.ca} holds no certificates{reason}"
         raise CommandError(message, remedy="Give a file in PEM format.", exit_code=ExitCode.USAGE) from error

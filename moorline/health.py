@@ -10,10 +10,10 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPException, RemoteDisconnected
 from pathlib import Path
 from typing import Any, Final, NoReturn
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import HTTPSHandler, ProxyHandler, build_opener
 
 import click
@@ -84,6 +84,9 @@ def ask(url: str, path: str, ca: Path | None, within_s: float) -> Answer:
     """Ask over HTTP. Past a proxy: who is asked is near."""
     try:
         tls = ssl.create_default_context(cafile=ca)
+    except OSError:
+        return Answer(is_good=False, reasons=[f"--ca {ca} holds no certificates in PEM form"])
+    try:
         opener = build_opener(ProxyHandler({}), HTTPSHandler(context=tls))
         with opener.open(url.rstrip("/") + path, timeout=within_s) as answer:
             return _understand(answer.read(ANSWER_BYTES_MAX), url)
@@ -91,9 +94,28 @@ def ask(url: str, path: str, ca: Path | None, within_s: float) -> Answer:
         with error:
             return _understand(error.read(ANSWER_BYTES_MAX), url)
     except (OSError, HTTPException) as error:
-        return Answer(
-            is_good=False, reasons=[f"{url} does not answer: {getattr(error, 'reason', error) or type(error).__name__}"]
-        )
+        return Answer(is_good=False, reasons=[f"{url} does not answer: {words_of(error, url)}"])
+
+
+def words_of(error: OSError | HTTPException, url: str) -> str:
+    """Say why there is no answer, and what would be right where that can be told."""
+    reason = error.reason if isinstance(error, URLError) else error
+    match reason:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not good: {reason.verify_message}; give its authority with --ca"
+        case ssl.SSLError():
+            why = (getattr(reason, "reason", "") or "no TLS is spoken there").replace("_", " ").lower()
+            return f"TLS failed: {why}; if it has no TLS, write {url.replace('https:', 'http:')}"
+        case TimeoutError():
+            return "it timed out; --within waits longer"
+        case ConnectionRefusedError():
+            return "nothing listens there"
+        case RemoteDisconnected() if url.startswith("http:"):
+            return f"it closed the connection; if it wants TLS, write {url.replace('http:', 'https:')}"
+        case OSError() if reason.strerror:
+            return reason.strerror
+        case _:
+            return str(reason) or type(reason).__name__
 
 
 def read(path: Path, max_age_s: float, now_s: float, *, live: bool) -> Answer:

@@ -15,6 +15,8 @@ import click
 _UNITS_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw]?)")
 
+YEAR_S: Final = 366 * 86400.0
+
 # What JSON libraries agree on; beyond it some would round in silence.
 _INTEGER_MIN: Final = -(2**63)
 _INTEGER_MAX: Final = 2**64 - 1
@@ -55,13 +57,19 @@ def parse_moment(text: str, now: datetime) -> float:
 def parse_past(text: str, now: datetime) -> float:
     """Read ``10m`` (before ``now``), an RFC 3339 time with its zone, or seconds since 1970, as seconds since 1970.
 
+    A bare number below a year counts seconds before ``now``.
+
     Raises:
         ValueError: it is none of these, or names no zone.
     """
     found = _DURATION.fullmatch(text.strip())
-    if found is not None and found[2]:
+    # A number without a unit counts seconds, as in every time span, unless it can only be a moment.
+    if found is not None and (found[2] or float(found[1]) < YEAR_S):
         return (now - timedelta(seconds=parse_duration(text))).timestamp()
-    return parse_moment(text, now)
+    try:
+        return parse_moment(text, now)
+    except ValueError as error:
+        raise ValueError(str(error).replace("write +10m,", "write 10m (ago),")) from None
 
 
 def parse_value(text: str) -> object:
@@ -94,7 +102,7 @@ def parse_pair(text: str) -> tuple[str, str]:
     """
     key, separator, value = text.partition("=")
     if not separator or not key:
-        raise ValueError(f"{text!r} is not key=value")
+        raise ValueError(f"{text!r} is not key=value, as in site=berlin")
     return key, value
 
 
@@ -121,7 +129,9 @@ def _object(document: str) -> dict[str, object]:
     except RecursionError:
         raise ValueError("the payload is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"the payload is no JSON: {error.msg} at line {error.lineno} column {error.colno}") from None
+        where = f"{error.msg} at line {error.lineno} column {error.colno}"
+        example = 'write an object such as {"path": "/var"}; - reads it from stdin'
+        raise ValueError(f"the payload is no JSON: {where}; {example}") from None
     except ValueError as error:
         raise ValueError(f"the payload is no JSON: it holds {error}") from None
     if not isinstance(value, dict):
@@ -155,6 +165,18 @@ def parse_address(text: str, schemes: tuple[str, str], example: str) -> str:
     return plain
 
 
+def parse_secret(text: str) -> str:
+    """Take what surrounds a token off, such as the line end of the file that it stood in.
+
+    Raises:
+        ValueError: what is left fits in no header; the secret is not shown.
+    """
+    secret = text.strip()
+    if not re.fullmatch(r"[!-~]*", secret):
+        raise ValueError("a token has printable ASCII characters and no spaces; look at where it comes from")
+    return secret
+
+
 class _Parsed(click.ParamType[object]):
     """A click type around a function that raises ValueError with a whole sentence."""
 
@@ -175,6 +197,7 @@ class _Parsed(click.ParamType[object]):
 DURATION: Final = _Parsed("time", parse_duration)
 MOMENT: Final = _Parsed("when", lambda text: parse_moment(text, datetime.now(UTC)))
 PAST: Final = _Parsed("when", lambda text: parse_past(text, datetime.now(UTC)))
+SECRET: Final = _Parsed("secret", parse_secret)
 PAIR: Final = _Parsed("key=value", parse_pair)
 HTTP_ADDRESS: Final = _Parsed("url", lambda text: parse_address(text, ("http", "https"), "http://127.0.0.1:8780"))
 NODE_ADDRESS: Final = _Parsed("url", lambda text: parse_address(text, ("ws", "wss"), "ws://127.0.0.1:8765"))

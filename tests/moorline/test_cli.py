@@ -232,3 +232,49 @@ def test_a_wrong_flag_names_no_variable() -> None:
     result = CliRunner().invoke(cli, ["task", "list", "--url", "wrong"])
     assert result.exit_code == ExitCode.USAGE
     assert "MOORLINE" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["node", "--slots", "many"], "'many' is no whole number; give one from 1 to 4096"),
+        (["node", "--slots", "0"], "0 is out of bounds; give a whole number from 1 to 4096"),
+        (["node", "--drain-timeout-s", "-1"], "-1.0 is out of bounds; give a number, 0 or more"),
+        (["hub", "--heartbeat-s", "often"], "'often' is no number\n"),
+        (["hub", "--retention-s", "7d"], "'7d' is no number; it counts seconds: 604800"),
+        (["hub", "--state", __file__], f"{__file__} is a file; give a folder"),
+        (["hub", "--alerts", "."], ". is a folder; give a file"),
+        (["task", "list", "--token", "a b"], "printable ASCII"),
+        (["task", "list", "--since", "soon"], "'soon' is no time; write 10m (ago), or 2031-"),
+    ],
+)
+def test_a_wrong_value_is_told_as_a_person_would(arguments: list[str], words: str) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == ExitCode.USAGE
+    assert words in result.stderr
+    assert "not a valid" not in result.stderr
+
+
+def test_a_variable_that_is_neither_yes_nor_no_is_told() -> None:
+    result = CliRunner().invoke(cli, ["hub"], env={"MOORLINE_HUB_DASHBOARD": "perhaps"})
+    assert result.exit_code == ExitCode.USAGE
+    assert "(from MOORLINE_HUB_DASHBOARD): 'perhaps' is neither yes nor no" in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_under_stdout_is_an_error_and_no_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "moorline.cli", "config"], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == ExitCode.FAILED
+    assert "Error: stdout takes no more: No space left on device\n" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_who_closes_stdout_wants_no_output() -> None:
+    command = f"{sys.executable} -m moorline.cli config >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr

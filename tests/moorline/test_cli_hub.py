@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 from click.testing import CliRunner, Result
 
 from hub.commands import SectionOption
@@ -157,9 +158,11 @@ class TestStartErrors:
     @pytest.mark.parametrize(
         ("arguments", "words"),
         [
-            (["--heartbeat-s", "0"], "heartbeat_s is 0.0\n  A value from 0.05 to 3600."),
-            (["--node-port", "70000"], "node_port is 70000"),
-            (["--tls-cert", "none.pem"], "tls_cert and tls_key go together"),
+            (["--heartbeat-s", "0"], "--heartbeat-s is 0\n  Give a value from 0.05 to 3600."),
+            (["--node-port", "70000"], "--node-port is 70000"),
+            (["--connections-max", "0"], "--connections-max is 0\n  Give a value from 1 to 1000000."),
+            (["--retention-s", "-1"], "--retention-s is -1\n  Give 0 or more."),
+            (["--tls-cert", "none.pem"], "--tls-cert and --tls-key go together"),
             (["--tls-cert", "none.pem", "--tls-key", "none.key"], "--tls-cert none.pem cannot be read"),
         ],
     )
@@ -173,7 +176,22 @@ class TestStartErrors:
         wrong.write_text("none")
         done = start("--state", str(tmp_path), "--tls-cert", str(wrong), "--tls-key", str(wrong))
         assert done.returncode == ExitCode.USAGE
-        assert "--tls-cert" in said(done)
+        assert said(done).startswith(f"Error: --tls-cert {wrong} holds no certificate in PEM form\n")
+
+    def test_a_key_of_another_certificate_is_said_to_be_one(self, tmp_path: Path) -> None:
+        authority = trustme.CA()
+        paths = []
+        for number in range(2):
+            paths.append(tmp_path / f"{number}.pem")
+            authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(paths[-1]))
+        done = start("--state", str(tmp_path), "--tls-cert", str(paths[0]), "--tls-key", str(paths[1]))
+        assert said(done).startswith(f"Error: --tls-key {paths[1]} is not the key of --tls-cert {paths[0]}\n")
+        assert done.returncode == ExitCode.USAGE
+
+    def test_a_host_without_an_address_is_named(self, tmp_path: Path) -> None:
+        done = start("--state", str(tmp_path), "--node-host", "nowhere.invalid", "--insecure", "--http-port", "0")
+        assert done.returncode == ExitCode.USAGE
+        assert said(done).startswith("Error: --node-host nowhere.invalid has no address: ")
 
     def test_an_unknown_log_level_ends_with_2(self, tmp_path: Path) -> None:
         result = CliRunner().invoke(cli, ["hub", "--state", str(tmp_path)], env={"MOORLINE_LOG_LEVEL": "loud"})
@@ -184,7 +202,7 @@ class TestStartErrors:
         (tmp_path / "file").write_text("")
         done = start("--state", str(tmp_path / "file" / "hub"), "--node-port", "0", "--http-port", "0")
         assert done.returncode == ExitCode.FAILED
-        assert str(tmp_path / "file") in said(done)
+        assert said(done).startswith(f"Error: --state {tmp_path / 'file' / 'hub'} cannot be used: ")
 
 
 class TestTokens:

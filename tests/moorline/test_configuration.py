@@ -135,7 +135,7 @@ def test_a_command_that_cannot_be_loaded_is_our_own_mistake() -> None:
 
 def test_the_option_s_own_check_counts_in_the_file_too() -> None:
     option = click.Option(["--slots"], type=click.IntRange(1, 10))
-    with pytest.raises(ValueError, match="is 11: 11 is not in the range"):
+    with pytest.raises(ValueError, match="is 11: 11 is out of bounds; give a whole number from 1 to 10"):
         check_value(option, 11)
 
 

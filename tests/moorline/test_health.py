@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import pytest
 from click.testing import CliRunner, Result
 
 from moorline.cli import cli
-from moorline.health import ask, read
+from moorline.health import ask, read, words_of
 
 
 class Probed:
@@ -134,3 +137,30 @@ def test_no_file_is_no_node(tmp_path: Path) -> None:
     result = health("--file", str(tmp_path / "none"))
     assert result.exit_code == 1
     assert "no node runs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (URLError(ConnectionRefusedError(111, "Connection refused")), "nothing listens there"),
+        (
+            URLError(ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong (_ssl.c:1)")),
+            "if it has no TLS, write http://hub:1",
+        ),
+        (RemoteDisconnected("Remote end closed"), "if it wants TLS, write https://hub:1"),
+        (URLError(socket.gaierror(-2, "Name or service not known")), "Name or service not known"),
+        (BadStatusLine("x"), "x"),
+    ],
+)
+def test_why_there_is_no_answer_is_said_in_words(error: OSError | HTTPException, words: str) -> None:
+    url = "http://hub:1" if isinstance(error, RemoteDisconnected) else "https://hub:1"
+    said = words_of(error, url)
+    assert words in said
+    assert "_ssl.c" not in said
+    assert "Errno" not in said
+
+
+def test_a_file_that_holds_no_certificates_is_named(tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("no")
+    answer = ask("https://127.0.0.1:1", "/readyz", tmp_path / "no.pem", 1.0)
+    assert answer.reasons == [f"--ca {tmp_path / 'no.pem'} holds no certificates in PEM form"]

@@ -60,6 +60,8 @@ def test_what_is_no_time_is_refused_with_an_example() -> None:
 def test_a_bare_time_span_lies_in_the_past() -> None:
     assert parse_past("10m", NOON) == (NOON - timedelta(minutes=10)).timestamp()
     assert parse_past("2031-05-17T12:00:00Z", NOON) == NOON.timestamp()
+    assert parse_past("300", NOON) == (NOON - timedelta(minutes=5)).timestamp()
+    assert parse_past("1700000000", NOON) == 1700000000
 
 
 @pytest.mark.parametrize(
