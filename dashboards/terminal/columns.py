@@ -35,8 +35,8 @@ class Column:
         width_max: up to so many, if its contents need them; None: ``width`` is all it gets.
         is_right: whether contents stand at its right edge.
         is_name: whether contents are names, which are cut in their middle.
-        is_telling: whether it says why: it gets what its contents need, up to a third of the width, before those of a
-            higher rank get anything.
+        share: of what says why: it gets what its contents need, up to this part of the width (3: a third), before
+            columns of a higher rank get anything; 0: it does not.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Column:
     width_max: int | None = None
     is_right: bool = False
     is_name: bool = False
-    is_telling: bool = False
+    share: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def plan(columns: Sequence[Column], contents: Sequence[int], width: int) -> Plan
 
 
 def _least(column: Column, content: int, width: int) -> int:
-    if column.is_telling:
-        return max(column.width, min(content, width // 3))
+    if column.share:
+        return max(column.width, min(content, width // column.share))
     if column.rank or column.width_max is None:
         return column.width
     wanted = min(content, column.width_max, STAYING_MAX, width // 3)

@@ -46,11 +46,11 @@ def filter_line(typed: FilterInput, width: int) -> tuple[Text, int]:
     return made, width_of(_PROMPT) + width_of(before)
 
 
-_WORDS: Final = {"drain": "Drain", "cancel": "Cancel", "retry": "Run again"}
+_WORDS: Final = {"drain": "Drain {}", "cancel": "Cancel {}", "retry": "Run {} again"}
 
 
 def _question(question: Question, width: int) -> Text:
-    what = f" {_WORDS[question.action]} {question.label}? "
+    what = f" {_WORDS[question.action].format(question.label)}? "
     answers = [("y", "yes")] if question.ids else []
     if question.filter and question.matched != 0:
         many = "…" if question.matched is None else f"{question.matched:,}"

@@ -19,6 +19,9 @@ from moorline.words import ago, duration
 # anything.
 FRESH_S: Final = 2.0
 
+# A hub that says nothing for so long is in trouble, or the way to it is.
+SILENT_S: Final = 3.5
+
 # From this height on the verdict has two lines; from the other one on it has them if it does not fit on one.
 ROOMY_LINES: Final = 20
 LOW_LINES: Final = 12
@@ -104,6 +107,10 @@ def verdict(snapshot: Snapshot) -> tuple[Look, str]:
             return Look("◌", "CONNECTING", DIM), f"to {clean(snapshot.url)}"
     if stats is None:
         return Look("◌", "WAITING", DIM), "for what the hub says"
+    silent_s = 0.0 if snapshot.heard_at is None else snapshot.now_at - snapshot.heard_at
+    if link.state == "live" and silent_s > SILENT_S:
+        # It is asked, and has time to answer, before it counts as away. Until then nobody must take this for now.
+        return Look("▲", "HUB SILENT", ALARM), f"for {ago(snapshot.heard_at, snapshot.now_at)}, and has been asked"
     if stats.verdict.level == "ok" and not stats.verdict.reasons:
         return level_look("ok"), _well(stats)
     return level_look(stats.verdict.level), "; ".join(_reasons(snapshot, stats))
@@ -145,7 +152,8 @@ def _reasons(snapshot: Snapshot, stats: Stats) -> list[str]:
 
 def _reason(snapshot: Snapshot) -> str:
     """Give why the hub is away, without its address, which stands above."""
-    return clean(snapshot.link.reason).removeprefix(f"{clean(snapshot.url)} cannot be reached: ").rstrip(".")
+    url = clean(snapshot.url)
+    return clean(snapshot.link.reason).removeprefix(f"{url} ").removeprefix("cannot be reached: ").rstrip(".")
 
 
 def header_height(snapshot: Snapshot, width: int, height: int) -> int:

@@ -28,6 +28,8 @@ from dashboards.terminal.state import (
     State,
     Suspend,
     View,
+    went_back,
+    went_on,
 )
 from dashboards.terminal.texts import clean
 from dashboards.terminal.troubles import troubles
@@ -89,7 +91,8 @@ def _type(state: State, typed: FilterInput, key: Key) -> Pressed:
     if key.name == "esc":
         return Pressed(replace(state, dialog=None))
     if key.name == "enter":
-        return Pressed(replace(state, dialog=None).with_filter(typed.text.strip()))
+        calm, text = replace(state, dialog=None), typed.text.strip()
+        return Pressed(_live(went_on(calm, calm.with_filter(text)) if text != calm.filter else calm))
     return Pressed(replace(state, dialog=edited(typed, key)))
 
 
@@ -200,14 +203,14 @@ _END: Final = 1_000_000
 
 def _to(view: View) -> Callable[[State, Sight], Pressed]:
     def go(state: State, _sight: Sight) -> Pressed:
-        return Pressed(replace(state, view=view))
+        return Pressed(_live(replace(state, view=view, trail=())))
 
     return go
 
 
 def _next(by: int) -> Callable[[State, Sight], Pressed]:
     def go(state: State, _sight: Sight) -> Pressed:
-        return Pressed(replace(state, view=View((state.view - 1 + by) % len(View) + 1)))
+        return Pressed(_live(replace(state, view=View((state.view - 1 + by) % len(View) + 1), trail=())))
 
     return go
 
@@ -215,34 +218,44 @@ def _next(by: int) -> Callable[[State, Sight], Pressed]:
 def _open(state: State, sight: Sight) -> Pressed:
     if not works("enter", sight.snapshot, state):
         return Pressed(state)
-    snapshot = sight.snapshot
+    return Pressed(_live(went_on(state, _opened(state, sight.snapshot))))
+
+
+def _opened(state: State, snapshot: Snapshot) -> State:
     match state.view:
         case View.OVERVIEW:
             trouble = troubles(snapshot)[state.overview.index]
-            return Pressed(replace(state, view=trouble.view).with_filter(trouble.filter))
+            return replace(state, view=trouble.view).with_filter(trouble.filter)
         case View.NODES:
             node = snapshot.nodes.rows[state.nodes.index]
-            return Pressed(replace(state, view=View.TASKS).with_filter(f"node={node.id}"))
+            return replace(state, view=View.TASKS).with_filter(f"node={node.id}")
         case View.TASKS:
-            return Pressed(_with_task(state, snapshot.tasks.rows[state.tasks.index].id))
+            return _with_task(state, snapshot.tasks.rows[state.tasks.index].id)
         case View.EVENTS:
             event = snapshot.events.rows[state.events.index]
             if event.task_id:
-                return Pressed(_with_task(state, event.task_id))
-            return Pressed(replace(state, view=View.NODES).with_filter(f"id={event.node_id}"))
+                return _with_task(state, event.task_id)
+            return replace(state, view=View.NODES).with_filter(f"id={event.node_id}")
         case View.TASK:
-            return Pressed(state)
+            return state
 
 
 def _with_task(state: State, task_id: str) -> State:
-    return replace(state, view=View.TASK, back=state.view, task_id=task_id, task_top=0)
+    return replace(state, view=View.TASK, task_id=task_id, task_top=0)
+
+
+def _live(state: State) -> State:
+    """Let the picture go on: what is opened now was not read when it was held still."""
+    return replace(state, is_still=False)
 
 
 def _back(state: State, _sight: Sight) -> Pressed:
     if state.is_still:
-        return Pressed(replace(state, is_still=False))
+        return Pressed(_live(state))
+    if state.trail:
+        return Pressed(_live(went_back(state)))
     if state.view is View.TASK:
-        return Pressed(replace(state, view=state.back))
+        return Pressed(replace(state, view=View.TASKS))
     if state.filter:
         return Pressed(state.with_filter(""))
     return Pressed(replace(state, view=View.OVERVIEW, overview=Place()))
@@ -258,9 +271,9 @@ def _filter(state: State, _sight: Sight) -> Pressed:
 
 def _sort(state: State, _sight: Sight) -> Pressed:
     if state.view is View.NODES:
-        return Pressed(replace(state, node_sort=(state.node_sort + 1) % len(NODE_SORTS), nodes=Place()))
+        return Pressed(_live(replace(state, node_sort=(state.node_sort + 1) % len(NODE_SORTS), nodes=Place())))
     if state.view is View.TASKS:
-        return Pressed(replace(state, task_sort=(state.task_sort + 1) % len(TASK_SORTS), tasks=Place()))
+        return Pressed(_live(replace(state, task_sort=(state.task_sort + 1) % len(TASK_SORTS), tasks=Place())))
     return Pressed(state)
 
 

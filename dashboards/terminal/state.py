@@ -45,6 +45,10 @@ TASK_SORTS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
+# Nobody remembers more steps.
+TRAIL_MAX: Final = 16
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where one is in a list. While ``chosen_id`` is empty the first row is chosen, whatever it is."""
@@ -114,14 +118,14 @@ class State:
 
     Attributes:
         view: what is to be seen.
-        back: where Esc leads from a task.
+        trail: what was looked at before Enter or a filter led here, the last at the end; Esc leads back along it.
         is_still: the picture stands still.
         is_beside_hub: the hub runs in the same terminal, and goes on if the picture is left.
         notice: what came of the last action, until the next key.
     """
 
     view: View = View.OVERVIEW
-    back: View = View.TASKS
+    trail: tuple[State, ...] = ()
     overview: Place = Place()
     nodes: Place = Place()
     tasks: Place = Place()
@@ -191,6 +195,19 @@ class State:
                 return self
 
 
+def went_on(before: State, after: State) -> State:
+    """Give the state to which something led that Esc takes back."""
+    trail = (*before.trail, replace(before, trail=(), dialog=None, notice=""))[-TRAIL_MAX:]
+    return replace(after, trail=trail)
+
+
+def went_back(state: State) -> State:
+    """Give the state one step back along the trail, if there is one; the order of lists stays."""
+    if not state.trail:
+        return state
+    return replace(state.trail[-1], trail=state.trail[:-1], node_sort=state.node_sort, task_sort=state.task_sort)
+
+
 def noted(state: State, text: str) -> State:
     """Give the state with a line that says what came of something."""
     return replace(state, notice=text)
@@ -200,6 +217,10 @@ def counted(state: State, question: Question, matched: int) -> State:
     """Give the state once the hub has counted what a question means; nothing if it is no longer asked."""
     if state.dialog != question:
         return state
+    if not matched and not question.ids:
+        # There is nothing left to ask.
+        verb = "run again" if question.action == "retry" else "cancelled"
+        return replace(state, dialog=None, notice=f"no task that matches can be {verb}")
     return replace(state, dialog=replace(question, matched=matched))
 
 

@@ -20,7 +20,7 @@ COLUMNS: Final = (
     Column(title="EVENT", width=13),
     Column(title="WHAT", rank=0, width=8, width_max=64, is_name=True),
     Column(title="NODE", rank=3, width=10, width_max=40, is_name=True),
-    Column(title="MORE", rank=2, width=4, width_max=120, is_telling=True),
+    Column(title="MORE", rank=2, width=4, width_max=120, share=3),
     Column(title="TASK", rank=4, width=26, width_max=40),
 )
 
@@ -38,6 +38,7 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         empty="Nothing has happened since this view was opened.",
         width=width,
         height=height,
+        is_hub_here=snapshot.link.state in {"live", "connecting"},
     )
 
 

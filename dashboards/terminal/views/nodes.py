@@ -40,10 +40,11 @@ COLUMNS: Final = (
 )
 
 
-# Where a node is away, why is worth more than what it did before.
-_AWAY_RANK: Final = 2
+# Where a node is away, for how long and why are worth more than what it did before.
+_AWAY_RANKS: Final = {"FOR": 1, "RUNS": 1, "LAST AWAY": 2, "SLOTS": 3}
 _COLUMNS_AWAY: Final = tuple(
-    replace(column, rank=_AWAY_RANK, is_telling=True) if column.title == "LAST AWAY" else column for column in COLUMNS
+    replace(column, rank=_AWAY_RANKS.get(column.title, column.rank), share=4 if column.title == "LAST AWAY" else 0)
+    for column in COLUMNS
 )
 
 # What is said of the chosen node below the table, if its column had no room.
@@ -63,6 +64,7 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         empty="No node has registered yet; `moorline node --app …` runs one.",
         width=width,
         height=height,
+        is_hub_here=snapshot.link.state in {"live", "connecting"},
         strip=_presence(snapshot, state, width),
     )
 

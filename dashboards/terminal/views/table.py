@@ -11,7 +11,7 @@ from dashboards.terminal.columns import Column, contents_of, head, plan, row
 from dashboards.terminal.looks import BAD, DIM, STRONG
 from dashboards.terminal.snapshot import Listing
 from dashboards.terminal.state import Place
-from dashboards.terminal.texts import Part, clean, line, spread, wrapped
+from dashboards.terminal.texts import Part, clean, line, spread, width_of, wrapped
 
 T = TypeVar("T")
 
@@ -47,6 +47,7 @@ def table(
     width: int,
     height: int,
     strip: Text | None = None,
+    is_hub_here: bool = True,
 ) -> list[Text]:
     """Give the lines of a table.
 
@@ -62,12 +63,13 @@ def table(
         width: how many cells there are.
         height: how many lines there are.
         strip: one more line about the chosen row.
+        is_hub_here: whether the hub answers.
     """
     has_strip = strip is not None
     shown = listing.rows[place.top : place.top + rows_fitting(height, has_strip=has_strip)]
     lines = _caption(what, listing, place.top, len(shown), order, width)
     if not listing.rows:
-        return lines + _nothing(listing, empty, width)
+        return lines + _nothing(listing, empty, width, is_hub_here=is_hub_here)
     cells = [cells_of(each) for each in shown]
     chosen = plan(columns, contents_of(cells, len(columns)), width)
     lines.append(head(columns, chosen, width))
@@ -77,7 +79,13 @@ def table(
     ]
     room = about_lines(height, has_strip=has_strip)
     if room and place.index < len(listing.rows):
-        titles = {columns[kept].title for kept in chosen.kept}
+        whole = cells_of(listing.rows[place.index])
+        # What its column cuts is told below as well.
+        titles = {
+            columns[kept].title
+            for kept, size in zip(chosen.kept, chosen.widths, strict=True)
+            if width_of(whole[kept][0]) <= size
+        }
         below = _about(about(listing.rows[place.index], titles), width)
         lines += [line()] * (height - len(lines) - room) + below + ([] if strip is None else [strip])
     return lines
@@ -95,11 +103,14 @@ def _caption(what: str, listing: Listing[Any], first: int, shown: int, order: st
     return lines
 
 
-def _nothing(listing: Listing[Any], empty: str, width: int) -> list[Text]:
+def _nothing(listing: Listing[Any], empty: str, width: int, *, is_hub_here: bool) -> list[Text]:
     """Give what is said in place of rows."""
+    if not listing.is_read and not is_hub_here:
+        said = "This was not read before the hub was away; it is as soon as the hub is back."
+        return [line((part, DIM)) for part in wrapped(said, width, 3)]
     if listing.problem or not listing.is_read:
         return []
-    text = "Nothing matches this filter; esc takes it away." if listing.filter else empty
+    text = "Nothing matches this filter; esc goes back." if listing.filter else empty
     return [line((part, DIM)) for part in wrapped(text, width, 3)]
 
 

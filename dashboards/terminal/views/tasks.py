@@ -29,7 +29,7 @@ COLUMNS: Final = (
     Column(title="TRY", rank=4, width=3, is_right=True),
     Column(title="RAN", rank=5, width=7, is_right=True),
     Column(title="WAITED", rank=7, width=7, is_right=True),
-    Column(title="PROGRESS / WHY", rank=2, width=16, width_max=120, is_telling=True),
+    Column(title="PROGRESS / WHY", rank=2, width=16, width_max=120, share=3),
     Column(title="ID", rank=8, width=26, width_max=40),
 )
 
@@ -51,6 +51,7 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         empty="There is no task yet; `moorline submit NAME` submits one.",
         width=width,
         height=height,
+        is_hub_here=snapshot.link.state in {"live", "connecting"},
     )
 
 

@@ -127,6 +127,24 @@ def test_a_hub_that_is_away_is_told_with_the_reason_and_the_last_picture_is_grey
     assert {str(span.style) for text in body for span in text.spans} == {"dim", "dim reverse"}
 
 
+def test_a_hub_that_says_nothing_is_told_before_it_counts_as_away() -> None:
+    silent = replace(WELL, now_at=NOW + 4)
+    for view in View:
+        assert "HUB SILENT  for 4s, and has been asked" in render(silent, looking_at(view), 80, 24).plain
+    assert "OK" in render(replace(WELL, now_at=NOW + 1), State(), 80, 24).plain
+
+
+def test_a_list_that_was_never_read_of_a_hub_that_is_away_says_so() -> None:
+    away = replace(AWAY, nodes=Listing(), tasks=Listing(), events=Listing())
+    for view in (View.NODES, View.TASKS, View.EVENTS):
+        assert "This was not read before the hub was away" in render(away, looking_at(view), 80, 24).plain
+
+
+def test_the_address_of_a_hub_that_is_away_stands_above_and_not_in_the_reason() -> None:
+    slow = replace(AWAY, link=replace(AWAY.link, reason=f"{AWAY.url} has not answered within 5 s"))
+    assert "HUB AWAY  for 12s: has not answered within 5 s." in render(slow, State(), 120, 40).plain
+
+
 def test_the_last_picture_of_a_hub_that_is_away_does_not_grow_older() -> None:
     later = replace(AWAY, now_at=AWAY.now_at + 500)
     for view in View:

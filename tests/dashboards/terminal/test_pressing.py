@@ -2,11 +2,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from dashboards.terminal.footer import footer
 from dashboards.terminal.keys import Key
 from dashboards.terminal.pressing import Pressed, Sight, press
 from dashboards.terminal.snapshot import Listing, Snapshot
-from dashboards.terminal.state import Act, ActOnAll, Count, Help, Question, Quit, Redraw, State, Suspend, View, counted
+from dashboards.terminal.state import (
+    TRAIL_MAX,
+    Act,
+    ActOnAll,
+    Count,
+    Help,
+    Question,
+    Quit,
+    Redraw,
+    State,
+    Suspend,
+    View,
+    counted,
+)
 from tests.dashboards.terminal.fleets import AWAY, DEGRADED, WELL, looking_at
 
 
@@ -76,6 +91,47 @@ def test_enter_on_a_trouble_shows_what_is_behind_it() -> None:
     assert (opened.view, opened.node_filter) == (View.NODES, "state=unreachable")
     failed = pressed(State(), "down", "down", "enter", snapshot=DEGRADED).state
     assert (failed.view, failed.task_filter) == (View.TASKS, "errorgroup=e1")
+
+
+def test_esc_leads_back_the_way_that_enter_and_filters_led() -> None:
+    begun = pressed(State(), "3", "/", *typed("name~x"), "enter", "1", snapshot=DEGRADED).state
+    nodes = pressed(begun, "enter", snapshot=DEGRADED).state
+    tasks = pressed(nodes, "down", "enter", snapshot=DEGRADED).state
+    assert (tasks.view, tasks.task_filter) == (View.TASKS, "node=office-001")
+    fewer = pressed(tasks, "/", *typed("age>5m"), "enter", snapshot=DEGRADED).state
+    task = pressed(fewer, "enter", snapshot=DEGRADED).state
+    assert task.view is View.TASK
+    backwards = [pressed(task, *["esc"] * count, snapshot=DEGRADED).state for count in range(1, 5)]
+    assert [(state.view, state.filter) for state in backwards] == [
+        (View.TASKS, "node=office-001 age>5m"),
+        (View.TASKS, "node=office-001"),
+        (View.NODES, "state=unreachable"),
+        (View.OVERVIEW, ""),
+    ]
+    assert backwards[2].nodes.chosen_id == "office-001"
+    # The list of tasks is what it was before the way led through it.
+    assert backwards[3].task_filter == "name~x"
+
+
+def test_a_digit_begins_a_new_way() -> None:
+    state = pressed(State(), "enter", "3", "esc", snapshot=DEGRADED).state
+    assert (state.view, state.trail) == (View.OVERVIEW, ())
+
+
+def test_the_way_back_is_bounded() -> None:
+    state = looking_at(View.TASKS)
+    for number in range(50):
+        state = pressed(state, "/", "clear", *typed(f"f{number}"), "enter").state
+    assert len(state.trail) == TRAIL_MAX
+    assert pressed(state, *["esc"] * 60).state.view is View.OVERVIEW
+
+
+@pytest.mark.parametrize("names", [("3",), ("enter",), ("tab",), ("s",), ("/", "x", "enter")])
+def test_a_picture_that_is_held_still_goes_on_when_something_else_is_opened(names: tuple[str, ...]) -> None:
+    held = pressed(looking_at(View.NODES), " ").state
+    assert held.is_still
+    assert pressed(held, "down").state.is_still
+    assert not pressed(held, *names).state.is_still
 
 
 def test_enter_on_an_event_opens_its_task_or_its_node() -> None:
@@ -169,7 +225,9 @@ def test_a_chosen_task_that_has_ended_is_not_offered_to_be_cancelled_with_the_ot
     known = counted(asked, question, 132)
     assert "Cancel tasks?   a all 132 that match  n no" in footer(WELL, known, 80).plain
     assert pressed(known, "a").intents == (ActOnAll("cancel", "name~a"),)
-    assert "that match" not in footer(WELL, counted(asked, question, 0), 80).plain
+    none = counted(asked, question, 0)
+    assert none.dialog is None
+    assert "no task that matches can be cancelled" in footer(WELL, none, 80).plain
 
 
 def test_a_count_that_comes_too_late_changes_nothing() -> None:

@@ -151,7 +151,7 @@ def test_how_long_the_oldest_waits_grows_with_each_picture() -> None:
     seen = msgspec.structs.replace(stats("degraded", "oldest task waits 1m 40s"), oldest_queued_at=NOW - 100)
     waiting = replace(WELL, stats=seen, alerts=(alert("queue_age", message="the oldest task waits 1m 02s"),))
     assert whats(troubles(waiting)) == ["12 queued, the oldest waits 1m 40s"]
-    assert verdict(replace(waiting, now_at=NOW + 5))[1] == "12 queued, the oldest waits 1m 45s"
+    assert verdict(replace(waiting, now_at=NOW + 5, heard_at=NOW + 4))[1] == "12 queued, the oldest waits 1m 45s"
 
 
 def test_what_failed_alike_says_within_which_time_and_is_no_reason() -> None:

@@ -32,7 +32,7 @@ def test_an_empty_list_says_what_would_fill_it(view: View, words: str) -> None:
     assert words in shown(empty, State(view=view))
     filtered = replace(empty, nodes=Listing(is_read=True, filter="x"), tasks=Listing(is_read=True, filter="x"))
     if view is not View.EVENTS:
-        assert "Nothing matches this filter; esc takes it away." in shown(filtered, State(view=view))
+        assert "Nothing matches this filter; esc goes back." in shown(filtered, State(view=view))
 
 
 def test_a_list_that_is_not_read_yet_does_not_say_that_it_is_empty() -> None:
