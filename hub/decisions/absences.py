@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 
 from hub.decisions.leases import is_silent, remaining_s, suspects_itself
@@ -65,13 +65,14 @@ class Absences:
             else:
                 self._due_silence_s[holder] = now_s - self._heard_s[holder] + max(0.0, more_s)
 
-    def is_suspicious(self, live_nodes: int, heartbeat_s: float, gone_after_s: float, now_s: float) -> bool:
+    def is_suspicious(self, live: Collection[str], heartbeat_s: float, gone_after_s: float, now_s: float) -> bool:
         """Tell whether so many are silent that the fault is more likely the hub's. Nodes that have been away for
-        ``gone_after_s`` count no more, so the suspicion ends by itself.
+        ``gone_after_s`` count no more, so the suspicion ends by itself; nor do those that are ``live`` as another
+        instance, since they are heard.
         """
         silent = {
             node_id
             for (node_id, _), heard_s in self._heard_s.items()
-            if is_silent(now_s - heard_s, heartbeat_s) and now_s - heard_s < gone_after_s
+            if is_silent(now_s - heard_s, heartbeat_s) and now_s - heard_s < gone_after_s and node_id not in live
         }
-        return suspects_itself(len(silent), live_nodes + len(silent))
+        return suspects_itself(len(silent), len(live) + len(silent))

@@ -74,6 +74,10 @@ class Roster:
         """How many sessions are live."""
         return sum(1 for session in self._by_node.values() if session.is_ready)
 
+    def live_ids(self) -> set[str]:
+        """Give the nodes whose sessions are live."""
+        return {session.node_id for session in self._by_node.values() if session.is_ready}
+
     def live_sessions(self) -> list[Session]:
         """Give the live sessions."""
         return [session for session in self._by_node.values() if session.is_ready]

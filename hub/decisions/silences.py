@@ -35,7 +35,7 @@ class Silences:
         """Ask the store for the leases that may have run out; for none while the hub suspects itself."""
         state = self._state
         suspicious = len(state.absences) > 0 and state.absences.is_suspicious(
-            state.roster.live_count, state.settings.heartbeat_s, state.settings.gone_after_s, now_s
+            state.roster.live_ids(), state.settings.heartbeat_s, state.settings.gone_after_s, now_s
         )
         told: list[Effect] = []
         if suspicious != self._is_suspicious:

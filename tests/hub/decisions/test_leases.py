@@ -74,9 +74,18 @@ def test_suspicion_counts_nodes_that_are_silent_and_not_gone() -> None:
         absences.begin((f"n{number}", "i"), heard_s=0.0)
 
     def suspicious(now_s: float, live: int = 7) -> bool:
-        return absences.is_suspicious(live, heartbeat_s=10, gone_after_s=3600, now_s=now_s)
+        here = {f"here{number}" for number in range(live)}
+        return absences.is_suspicious(here, heartbeat_s=10, gone_after_s=3600, now_s=now_s)
 
     assert not suspicious(29.0)
     assert suspicious(31.0)
     assert not suspicious(31.0, live=8)
     assert not suspicious(3601.0)
+
+
+def test_a_node_that_is_here_as_another_instance_is_not_silent() -> None:
+    absences = Absences()
+    for number in range(3):
+        absences.begin((f"n{number}", "dead"), heard_s=0.0)
+    assert absences.is_suspicious({"n9"}, heartbeat_s=10, gone_after_s=3600, now_s=31.0)
+    assert not absences.is_suspicious({"n0", "n9"}, heartbeat_s=10, gone_after_s=3600, now_s=31.0)
