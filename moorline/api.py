@@ -159,9 +159,10 @@ class Api:
         """Do to a node what the route's last word says."""
         return decoded(await self._post(f"/v1/nodes/{_segment('node', node_id)}/{action}"), NodeView)
 
-    async def alerts(self) -> Alerts:
-        """Give alerts, silences, rules and channels."""
-        return decoded(await self._get("/v1/alerts"), Alerts)
+    async def alerts(self, query: Mapping[str, str]) -> Alerts:
+        """Give a page of alerts, and silences, rules and channels."""
+        answer = await self._transport.request("GET", "/v1/alerts", query=query, timeout_s=self._timeout_s)
+        return decoded(answer, Alerts)
 
     async def silence(self, request: Mapping[str, str | float | None]) -> SilenceView:
         """Silence alerts."""

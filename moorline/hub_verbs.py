@@ -7,6 +7,8 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Final, Literal
 
+import msgspec
+
 from moorline.api import Api
 from moorline.event_stream import EventStream, event_of
 from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
@@ -38,6 +40,9 @@ TASKS_PER_PAGE: Final = 200
 
 # A page of `audit`: lines are small.
 AUDIT_LINES_PER_PAGE: Final = 500
+
+# As many as a hub gives at once: nearly always all of them.
+ALERTS_PER_PAGE: Final = 1_000
 
 
 class HubVerbs:
@@ -245,7 +250,13 @@ class HubVerbs:
 
     async def alerts(self) -> Alerts:
         """Give what fires, what is pending, what is over; silences, rules, and how the channels are."""
-        return await self._api.alerts()
+        page = await self._api.alerts(query_of(limit=str(ALERTS_PER_PAGE)))
+        found = {alert.id: alert for alert in page.alerts}
+        while page.cursor is not None:
+            page = await self._api.alerts(query_of(limit=str(ALERTS_PER_PAGE), cursor=page.cursor))
+            # One that changed meanwhile comes again, as it is now.
+            found |= {alert.id: alert for alert in page.alerts}
+        return msgspec.structs.replace(page, alerts=list(found.values()))
 
     async def silence(
         self, *, for_s: float, rule: str | None = None, subject: str | None = None, comment: str = ""

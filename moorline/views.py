@@ -283,9 +283,14 @@ class AlertChannel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """Alerts: those that fire, then pending ones, then those that are over; silences, rules and channels."""
+    """Alerts: those that fire, then pending ones, then those that are over; silences, rules and channels.
+
+    ``total``: how many alerts there are; ``cursor``: where the next page of the API begins, None behind the last.
+    """
 
     alerts: list[AlertView] = []
+    total: int = 0
+    cursor: str | None = None
     silences: list[SilenceView] = []
     rules: list[AlertRule] = []
     channels: list[AlertChannel] = []

@@ -8,12 +8,14 @@ from hub.http import alert_views, alerts
 from hub.http.bodies import JSON
 from hub.http.errors import (
     InvalidOptionError,
+    InvalidQueryError,
     MalformedJsonError,
     MalformedRequestError,
     NotFoundError,
     PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
+from hub.http.queries import ALERT_LIST
 from hub.http.route import Answer, Route
 
 ALERT_ROUTES: Final[tuple[Route, ...]] = (
@@ -25,7 +27,9 @@ ALERT_ROUTES: Final[tuple[Route, ...]] = (
         name="listAlerts",
         summary="List alerts, silences, rules and channels",
         tag="alerts",
-        answers={200: Answer(about="All of them.", kinds=(alert_views.AlertsAnswer,))},
+        query=ALERT_LIST,
+        answers={200: Answer(about="A page of the alerts, and all of the others.", kinds=(alert_views.AlertsAnswer,))},
+        errors=(InvalidQueryError,),
     ),
     Route(
         method="POST",

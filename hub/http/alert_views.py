@@ -64,9 +64,13 @@ class ChannelObject(Struct, frozen=True, kw_only=True):
 
 
 class AlertsAnswer(Struct, frozen=True, kw_only=True):
-    """Alerts (firing, then pending, then those that are over), silences, rules and channels."""
+    """A page of the alerts (firing, then pending, then those that are over), and all silences, rules and channels.
+    ``total``: how many alerts there are on all pages.
+    """
 
     alerts: list[AlertView]
+    total: int
+    cursor: str | None
     silences: list[SilenceObject]
     rules: list[RuleObject]
     channels: list[ChannelObject]

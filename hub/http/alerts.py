@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
+from hub.alerts.paging import page_of
 from hub.decisions.suggestions import did_you_mean
 from hub.http import audit
 from hub.http.alert_views import (
@@ -23,6 +24,8 @@ from hub.http.answers import json_answer
 from hub.http.api import Api
 from hub.http.bodies import JSON, media_type, read_body
 from hub.http.errors import InvalidOptionError, MalformedJsonError, NotFoundError
+from hub.http.parameters import invalid_cursor
+from hub.http.queries import alert_list_query
 
 # A silence has a comment of a thousand characters at most.
 SILENCE_BYTES_MAX: Final = 16 * 1024
@@ -30,12 +33,19 @@ SILENCE_BYTES_MAX: Final = 16 * 1024
 _decoder = msgspec.json.Decoder(SilenceRequest)
 
 
-async def list_alerts(api: Api, _request: web.Request) -> web.StreamResponse:
-    """Give what fires, what is pending and what is over, with the silences, the rules, and how the channels are."""
+async def list_alerts(api: Api, request: web.Request) -> web.StreamResponse:
+    """Give a page of what fires, is pending and is over, with the silences, the rules, and how the channels are."""
+    query = alert_list_query(request)
     alerts = api.backend.alerts
+    try:
+        page = page_of(alerts.shown(), states=query.states, limit=query.limit, cursor=query.cursor)
+    except ValueError as error:
+        raise invalid_cursor(error) from None
     return json_answer(
         AlertsAnswer(
-            alerts=alerts.shown(),
+            alerts=page.alerts,
+            total=page.total,
+            cursor=page.cursor,
             silences=[silence_object(row) for row in alerts.silences()],
             rules=[rule_object(rule) for rule in alerts.rules.values()],
             channels=[channel_object(channel, state) for channel, state in alerts.channels()],

@@ -10,6 +10,7 @@ from typing import Final, get_args
 from aiohttp import web
 from msgspec import Struct
 
+from hub.alerts.paging import STATES
 from hub.decisions.filter_terms import NODE_FIELDS, TASK_FIELDS
 from hub.decisions.lifecycle import TaskState
 from hub.events.filter import EventFilter
@@ -103,6 +104,20 @@ NODE_LIST: Final = (
     Parameter(name="cursor", schema={"type": "string"}, about="Where an earlier page ended, as that page said."),
 )
 
+# The pages of an API of which nobody reads ten thousand lines.
+ALERTS_PER_PAGE: Final = 500
+ALERTS_PER_PAGE_MAX: Final = 1_000
+
+ALERT_LIST: Final = (
+    Parameter(name="state", schema=list_of(STATES), about="States, separated by commas."),
+    Parameter(
+        name="limit",
+        schema={"type": "integer", "minimum": 1, "maximum": ALERTS_PER_PAGE_MAX, "default": ALERTS_PER_PAGE},
+        about="Alerts on a page.",
+    ),
+    Parameter(name="cursor", schema={"type": "string"}, about="Where an earlier page ended, as that page said."),
+)
+
 WAIT: Final = (
     Parameter(
         name="wait",
@@ -168,6 +183,25 @@ def node_list_query(request: web.Request, wall_s: float) -> NodeQuery:
         sort=read_word("sort", sort.removeprefix("-"), NODE_SORTS),
         is_descending=sort.startswith("-"),
         limit=NODES_MAX if limit is None else limit,
+        cursor=said.get("cursor"),
+    )
+
+
+class AlertListQuery(Struct, frozen=True, kw_only=True):
+    """What `GET /v1/alerts` was asked for. ``states``: none means any."""
+
+    states: list[str]
+    limit: int
+    cursor: str | None
+
+
+def alert_list_query(request: web.Request) -> AlertListQuery:
+    """Read the query of `GET /v1/alerts`. Raises InvalidQueryError."""
+    said = read_query(request, ALERT_LIST)
+    limit = read_integer("limit", said.get("limit"), 1, ALERTS_PER_PAGE_MAX)
+    return AlertListQuery(
+        states=read_words("state", said.get("state", ""), STATES),
+        limit=ALERTS_PER_PAGE if limit is None else limit,
         cursor=said.get("cursor"),
     )
 

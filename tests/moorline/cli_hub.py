@@ -137,8 +137,13 @@ class CliHub:
         response: web.StreamResponse = await handler(request)
         return response
 
-    async def _alerts(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.alerts)
+    async def _alerts(self, request: web.Request) -> web.Response:
+        """Give one alert a page: how many a hub gives is its own affair."""
+        place = int(request.query.get("cursor", "0"))
+        alerts = self.alerts["alerts"]
+        cursor = str(place + 1) if place + 1 < len(alerts) else None
+        page = {"alerts": alerts[place : place + 1], "total": len(alerts), "cursor": cursor}
+        return web.json_response(self.alerts | page)
 
     async def _silence(self, request: web.Request) -> web.Response:
         self.silences.append(json.loads(await request.read()))

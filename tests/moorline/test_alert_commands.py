@@ -17,7 +17,7 @@ def run(hub: CliHub, *arguments: str) -> Result:
 def alert(state: str = "firing", **more: object) -> dict[str, object]:
     now_s = time.time()
     return {
-        "id": "a1", "rule": "node_unreachable", "severity": "warning", "subject": "n1", "state": state,
+        "id": f"a-{state}", "rule": "node_unreachable", "severity": "warning", "subject": "n1", "state": state,
         "message": "node n1 is unreachable", "value": 61.0, "since_at": now_s - 61, "fired_at": now_s - 1,
         "resolved_at": None, "silenced_until": None, **more,
     }  # fmt: skip

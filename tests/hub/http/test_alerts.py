@@ -52,6 +52,49 @@ async def test_what_the_store_keeps_is_shown_with_the_rules(hub: HubUnderTest) -
     await hub.backend.alerts.stop()
 
 
+def fired(number: int) -> AlertRow:
+    return AlertRow(
+        id=f"a{number}",
+        rule="lease_expired",
+        kind="lease_expired",
+        subject=f"n{number}",
+        node_id=f"n{number}",
+        severity="warning",
+        state="firing",
+        message="",
+        since_at=float(number),
+        fired_at=float(number),
+    )
+
+
+async def test_alerts_come_in_pages(hub: HubUnderTest) -> None:
+    hub.backend.execute(NoteAlerts(alerts=[fired(number) for number in range(5)]))
+    await hub.backend.alerts.start()
+    # Such an alert goes on firing for a while after a start.
+    found = []
+    cursor = ""
+    for _ in range(3):
+        status, body = await hub.get(f"/v1/alerts?state=firing&limit=2{cursor and f'&cursor={cursor}'}")
+        assert (status, body["total"]) == (200, 5)
+        assert body["rules"]
+        found += [alert["id"] for alert in body["alerts"]]
+        cursor = body["cursor"]
+    assert (found, cursor) == (["a4", "a3", "a2", "a1", "a0"], None)
+    await hub.backend.alerts.stop()
+
+
+async def test_a_page_of_alerts_that_cannot_be_is_refused(hub: HubUnderTest) -> None:
+    for query, message in (
+        ("state=burning", "state is 'burning'"),
+        ("limit=1001", "limit is '1001'"),
+        ("cursor=x", "cursor is 'x'"),
+        ("page=2", "parameter 'page' is unknown"),
+    ):
+        status, body = await hub.get(f"/v1/alerts?{query}")
+        assert (status, body["error"]["code"]) == (400, "invalid_query")
+        assert message in body["error"]["message"]
+
+
 async def test_a_silence_is_put_shown_stored_and_ended(hub: HubUnderTest) -> None:
     asked = {"rule": "node_unreachable", "subject": "n1", "for_s": 60, "comment": "moving house"}
     status, silence = await hub.post("/v1/alerts/silences", json=asked)
