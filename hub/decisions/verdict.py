@@ -19,18 +19,26 @@ Level: TypeAlias = Literal["ok", "degraded", "critical"]
 OLDEST_WAITS_S: Final = 60.0
 
 
+About: TypeAlias = Literal["store", "hub", "alerts", "nodes", "queue"]
+"""Where to look: the hub's own store, the hub itself, its alerts, the nodes that are away, or the tasks that wait."""
+
+
 class Finding(Struct, frozen=True):
     """One thing that is not as it should be."""
 
     level: Level
+    about: About
     text: str
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """``level`` is that of the worst reason; ``reasons`` are sentences, worst first; none if all is well."""
+    """``level`` is that of the worst reason; ``reasons`` are sentences, worst first; none if all is well. ``findings``
+    are the same with the level of each and where to look.
+    """
 
     level: Level
     reasons: list[str]
+    findings: list[Finding]
 
 
 _ORDER: Final[dict[Level, int]] = {"critical": 0, "degraded": 1, "ok": 2}
@@ -39,7 +47,7 @@ _ORDER: Final[dict[Level, int]] = {"critical": 0, "degraded": 1, "ok": 2}
 def verdict(stats: StoreStats, own: Sequence[Finding], wall_s: float) -> Verdict:
     """Judge the fleet by what is stored, and add what the hub knows of itself."""
     found = sorted([*own, *_of_fleet(stats, wall_s)], key=lambda finding: _ORDER[finding.level])
-    return Verdict(level=found[0].level if found else "ok", reasons=[finding.text for finding in found])
+    return Verdict(level=found[0].level if found else "ok", reasons=[one.text for one in found], findings=found)
 
 
 def of_hub(degraded: str | None, *, stopping: bool, suspicious: bool, firing: int, critical: int) -> list[Finding]:
@@ -54,15 +62,15 @@ def of_hub(degraded: str | None, *, stopping: bool, suspicious: bool, firing: in
     """
     found: list[Finding] = []
     if degraded is not None:
-        found.append(Finding("critical", f"the store takes no commits: {degraded}"))
+        found.append(Finding("critical", "store", f"the store takes no commits: {degraded}"))
     if stopping:
-        found.append(Finding("degraded", "the hub is stopping"))
+        found.append(Finding("degraded", "hub", "the hub is stopping"))
     if suspicious:
-        found.append(Finding("critical", "so many nodes are silent at once that the fault may be here"))
+        found.append(Finding("critical", "nodes", "so many nodes are silent at once that the fault may be here"))
     if critical:
-        found.append(Finding("critical", f"{_counted(critical, 'critical alert')} firing"))
+        found.append(Finding("critical", "alerts", f"{_counted(critical, 'critical alert')} firing"))
     if firing > critical:
-        found.append(Finding("degraded", f"{_counted(firing - critical, 'alert')} firing"))
+        found.append(Finding("degraded", "alerts", f"{_counted(firing - critical, 'alert')} firing"))
     return found
 
 
@@ -72,11 +80,12 @@ def _of_fleet(stats: StoreStats, wall_s: float) -> list[Finding]:
     here = stats.nodes.get("online", 0)
     queued = stats.tasks.get("queued", 0)
     if queued and not here:
-        found.append(Finding("critical", f"no node is online, and {_counted(queued, 'task')} wait"))
+        wait = "1 task waits" if queued == 1 else f"{queued} tasks wait"
+        found.append(Finding("critical", "nodes", f"no node is online, and {wait}"))
     if away:
-        found.append(Finding("degraded", f"{_counted(away, 'node')} unreachable"))
+        found.append(Finding("degraded", "nodes", f"{_counted(away, 'node')} unreachable"))
     if stats.oldest_queued_at is not None and wall_s - stats.oldest_queued_at > OLDEST_WAITS_S:
-        found.append(Finding("degraded", f"oldest task waits {duration(wall_s - stats.oldest_queued_at)}"))
+        found.append(Finding("degraded", "queue", f"oldest task waits {duration(wall_s - stats.oldest_queued_at)}"))
     return found
 
 

@@ -47,7 +47,7 @@ def test_a_task_may_wait_for_a_while_before_it_is_worth_a_word() -> None:
 def test_work_without_any_node_is_critical() -> None:
     found = verdict(stats(tasks={"queued": 1}, nodes={"unreachable": 1}), [], NOW_S)
     assert found.level == "critical"
-    assert found.reasons == ["no node is online, and 1 task wait", "1 node unreachable"]
+    assert found.reasons == ["no node is online, and 1 task waits", "1 node unreachable"]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,16 @@ def test_work_without_any_node_is_critical() -> None:
 def test_what_the_hub_finds_in_itself_counts(own: dict[str, Any], level: str, words: str) -> None:
     found = verdict(stats(), of_hub(**calm(**own)), NOW_S)
     assert (found.level, found.reasons) == (level, [words])
+
+
+def test_each_finding_says_where_to_look() -> None:
+    own = of_hub(**calm(degraded="disk full", stopping=True, suspicious=True, firing=3, critical=1))
+    found = verdict(stats(nodes={"online": 1, "unreachable": 1}, oldest_queued_at=0.0), own, NOW_S)
+    assert [finding.text for finding in found.findings] == found.reasons
+    assert [(finding.level, finding.about) for finding in found.findings] == [
+        *(("critical", about) for about in ("store", "nodes", "alerts")),
+        *(("degraded", about) for about in ("hub", "alerts", "nodes", "queue")),
+    ]
 
 
 def test_the_worst_reason_comes_first() -> None:

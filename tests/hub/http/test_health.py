@@ -35,7 +35,9 @@ async def test_stats_count_what_there_is(hub: HubUnderTest) -> None:
         *("hub", "verdict", "tasks", "nodes", "sessions", "totals", "last_event_id"),
         *("oldest_queued_at", "rates", "alerts"),
     ]
-    assert body["verdict"] == {"level": "critical", "reasons": ["the store takes no commits: no space"]}
+    words = "the store takes no commits: no space"
+    finding = {"level": "critical", "about": "store", "text": words}
+    assert body["verdict"] == {"level": "critical", "reasons": [words], "findings": [finding]}
     assert body["alerts"] == {"firing": 0, "critical": 0}
     assert list(body["hub"]) == ["id", "version", "started_at", "uptime_s", "degraded"]
     assert body["hub"]["id"] == hub.backend.store.hub_id
