@@ -65,6 +65,9 @@ class HubSettings(Struct, frozen=True, kw_only=True):
         _check_range("gone_after_s", self.gone_after_s, 1, float("inf"))
         for name in ("node_port", "http_port"):
             _check_range(name, getattr(self, name), 0, 65535)
+        if self.node_port == self.http_port != 0 and self.node_host == self.http_host:
+            message = f"node_port and http_port are both {self.node_port}"
+            raise SettingsError(message, "give nodes and clients a port each")
         for name in ("connections_max", "connections_per_address_max"):
             _check_range(name, getattr(self, name), 1, 1_000_000)
 

@@ -319,9 +319,11 @@ def settings_of(section: str, command: click.Command, ctx: click.Context) -> lis
 
 
 def variable_of(option: click.Option, ctx: click.Context) -> str:
-    """Give the name of the environment variable that sets an option."""
+    """Give the name of the environment variable that sets an option; of several the one that does."""
     if isinstance(option.envvar, str):
         return option.envvar
+    if option.envvar:
+        return next((name for name in option.envvar if os.environ.get(name)), option.envvar[0])
     return f"{ctx.auto_envvar_prefix}_{(option.name or '').upper()}"
 
 
@@ -356,4 +358,6 @@ def unknown_variables(known: Sequence[str], environment: Mapping[str, str] | Non
 
 
 def _of_subcommand(name: str) -> bool:
-    return name.startswith(tuple(f"MOORLINE_NODE_{verb}_" for verb in ("LIST", "GET", "CORDON", "UNCORDON", "DRAIN")))
+    return name.startswith(
+        tuple(f"MOORLINE_NODE_{verb}_" for verb in ("LIST", "GET", "CORDON", "UNCORDON", "DRAIN", "DISCONNECT"))
+    )

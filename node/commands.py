@@ -7,7 +7,6 @@ load the HTTP client that the other commands need.
 from __future__ import annotations
 
 import importlib
-import os
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -107,11 +106,18 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder that makes this the same node after a restart. Default: .moorline/nodes/ID.",
 )
-@click.option("--token", metavar="SECRET", help="The node's token. Also MOORLINE_TOKEN.", show_default=False)
+@click.option(
+    "--token",
+    envvar=["MOORLINE_NODE_TOKEN", "MOORLINE_TOKEN"],
+    metavar="SECRET",
+    help="The node's token. Also MOORLINE_TOKEN.",
+    show_default=False,
+)
 @click.option(
     "--ca",
+    envvar=["MOORLINE_NODE_CA", "MOORLINE_CA"],
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Certificates (PEM) that the hub's is checked against, instead of the system's.",
+    help="Certificates (PEM) that the hub's is checked against, instead of the system's. Also MOORLINE_CA.",
 )
 @click.option(
     "--client-cert",
@@ -172,7 +178,7 @@ def node(ctx: click.Context, /, *, log_level: str, log_format: LogFormat, **opti
             apps=options.pop("app"),
             labels=options.pop("label"),
             # A file that it was read from ends with a line end, perhaps that of another system.
-            token=(options.pop("token") or os.environ.get("MOORLINE_TOKEN") or "").strip() or None,
+            token=(options.pop("token") or "").strip() or None,
             **options,
         )
         start_logging(log_format, log_level, always=fields(node_id=settings.resolved_node_id))

@@ -162,6 +162,7 @@ class TestStartErrors:
             (["--node-port", "70000"], "--node-port is 70000"),
             (["--connections-max", "0"], "--connections-max is 0\n  Give a value from 1 to 1000000."),
             (["--retention-s", "-1"], "--retention-s is -1\n  Give 0 or more."),
+            (["--node-port", "9", "--http-port", "9"], "--node-port and --http-port are both 9\n  Give nodes and"),
             (["--tls-cert", "none.pem"], "--tls-cert and --tls-key go together"),
             (["--tls-cert", "none.pem", "--tls-key", "none.key"], "--tls-cert none.pem cannot be read"),
         ],

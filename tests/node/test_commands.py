@@ -179,3 +179,12 @@ def test_a_label_that_is_given_twice_is_refused(runs: Runs) -> None:
 def test_the_end_of_the_line_does_not_belong_to_a_token(runs: Runs) -> None:
     invoke([], MOORLINE_TOKEN="moor_secret\r\n")
     assert runs.settings[0].token == "moor_secret"
+
+
+def test_the_authority_may_be_that_of_all_commands(runs: Runs, tmp_path: Path) -> None:
+    paths = [tmp_path / "common.pem", tmp_path / "own.pem"]
+    for path in paths:
+        path.write_text("")
+    invoke([], MOORLINE_CA=str(paths[0]))
+    invoke([], MOORLINE_CA=str(paths[0]), MOORLINE_NODE_CA=str(paths[1]))
+    assert [settings.ca for settings in runs.settings] == paths
