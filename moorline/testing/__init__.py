@@ -3,7 +3,9 @@
 `LocalClient` is `moorline.Client` with a hub in memory behind it. Payloads and results go through JSON, arguments are
 bound as a node binds them, and errors come back as they would from afar. What is not simulated: retries, delays and
 `not_before` do not wait; `requires`, `node`, `lease_s` and `on_lost` change nothing, for there is one node, which never
-dies; `isolation="process"` runs in a thread.
+dies; `isolation="process"` runs in a thread. Filters are refused, and `bulk`, `alerts`, `silence`, `end_silence`,
+`test_alerts`, `history`, `node_history` and `audit` raise HubError with the code `not_simulated`: test what uses them
+against a hub, such as `moorline dev`.
 
 `FaultProxy` stands between a program and a real server, and breaks their connections as networks do; `FaultProxyThread`
 is the same for tests that are not async.

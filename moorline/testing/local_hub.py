@@ -15,10 +15,12 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from moorline.context import Context
 from moorline.errors import DeclarationError
+from moorline.history_views import Attempt
 from moorline.options import Options, Retry
 from moorline.task import Task
 from moorline.task_ids import new_task_id
 from moorline.testing.attempts import Conclusion, attempt, deadline_of
+from moorline.testing.local_past import LocalPast
 from moorline.views import FINAL_STATES, Explanation, LogLine, NodeReason, NodeView, Problem, Progress, TaskLogs
 
 NODE_ID: Final = "local"
@@ -115,6 +117,12 @@ class LocalHub:
         self._keys: dict[str, asyncio.Semaphore] = {}
         self.tasks: dict[str, LocalTask] = {}
         self._by_idempotency_key: dict[str, str] = {}
+        self.past = LocalPast()
+        # Cleared where the node takes nothing new.
+        self._takes_tasks = asyncio.Event()
+        self._takes_tasks.set()
+        self._cordoned = self._draining = self._has_left = False
+        self._connects = 1
         self._logs: dict[str, deque[LogLine]] = {}
         self._logged: dict[str, int] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
@@ -162,6 +170,7 @@ class LocalHub:
         task = self.task(task_id)
         if not task.is_final:
             problem = Problem(kind="cancelled", message="cancelled through the API")
+            self.past.end(task.id, task.name, "cancelled", time.time(), run_s=None, problem=problem)
             self._finish(task, "cancelled", problem=problem)
             self._runs[task_id].cancel()
         return task
@@ -180,7 +189,7 @@ class LocalHub:
         task = self.task(task_id)
         if task.is_final:
             return Explanation(task_id=task_id, state=task.state, summary=f"it has {task.state}")
-        reason = "running_here" if task.state == "running" else "busy"
+        reason = "running_here" if task.state == "running" else self._why_not()
         nodes = [NodeReason(node_id=NODE_ID, reason=reason)]
         return Explanation(task_id=task_id, state=task.state, summary=f"it is {task.state}", nodes=nodes)
 
@@ -190,20 +199,45 @@ class LocalHub:
         lines = list(self._logs.get(task_id, ()))
         return TaskLogs(lines=lines, dropped=self._logged.get(task_id, 0) - len(lines))
 
+    def attempts(self, task_id: str) -> list[Attempt]:
+        """Give the attempts of a task, oldest first. Raises Refusal."""
+        return self.past.attempts(self.task(task_id).id)
+
+    def act_on_node(self, action: str) -> NodeView:
+        """Cordon, uncordon, drain or disconnect the one node. Raises Refusal."""
+        if action in {"drain", "disconnect"} and self._node_state() == "gone":
+            raise Refusal(409, "conflict", f"node {NODE_ID} is gone", remedy="it has left: a local hub has no other")
+        if action == "disconnect":
+            self._connects += 1
+            return self.node()
+        if action == "drain":
+            self._draining = True
+            self._tell_of_node("node.draining")
+            self._leave_when_idle()
+        else:
+            self._cordoned = action == "cordon"
+            self._tell_of_node(f"node.{action}ed")
+        if self._cordoned or self._draining:
+            self._takes_tasks.clear()
+        else:
+            self._takes_tasks.set()
+        return self.node()
+
     def node(self) -> NodeView:
         """Give the one node."""
-        running = sum(task.state == "running" for task in self.tasks.values())
         return NodeView(
             id=NODE_ID,
             name=NODE_ID,
-            state="online",
+            state=self._node_state(),
+            cordoned=self._cordoned,
             slots=self._slots_count,
-            slots_in_use=running,
+            slots_in_use=self._running(),
             handlers=sorted(self._handlers),
             first_seen_at=self._started_at,
             last_seen_at=time.time(),
             connected_at=self._started_at,
-            connects=1,
+            connects=self._connects,
+            disconnects=self._connects - 1,
             totals=dict(self._totals),
         )
 
@@ -216,8 +250,8 @@ class LocalHub:
         return {
             "hub": {**hub, "uptime_s": time.time() - self._started_at, "degraded": None},
             "tasks": states,
-            "nodes": {"online": 1},
-            "sessions": 1,
+            "nodes": {self._node_state(): 1},
+            "sessions": 0 if self._node_state() == "gone" else 1,
             "totals": self._totals,
             "last_event_id": self.last_event_id,
         }
@@ -236,6 +270,20 @@ class LocalHub:
         await asyncio.gather(*runs, return_exceptions=True)
 
     # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _running(self) -> int:
+        return sum(task.state == "running" for task in self.tasks.values())
+
+    def _node_state(self) -> str:
+        if not self._draining:
+            return "online"
+        return "draining" if self._running() else "gone"
+
+    def _why_not(self) -> str:
+        """Say why the node does not run a task that waits."""
+        if self._draining:
+            return "draining"
+        return "cordoned" if self._cordoned else "busy"
 
     def _check_name(self, name: str, number: int) -> None:
         if name not in self._handlers:
@@ -288,11 +336,13 @@ class LocalHub:
                 limit = asyncio.Semaphore(options.concurrency_limit)
                 await held.enter_async_context(self._keys.setdefault(options.concurrency_key, limit))
             await held.enter_async_context(self._slots)
+            await self._takes_tasks.wait()
             if options.deadline is not None and _passed(options.deadline):
                 problem = Problem(kind="expired", message="the deadline passed before it started")
                 self._finish(task, "expired", problem=problem)
                 return
             while not task.is_final:
+                await self._takes_tasks.wait()
                 conclusion = await self._attempt(task, options)
                 self._settle(task, conclusion, retry)
 
@@ -300,6 +350,7 @@ class LocalHub:
         task.attempt += 1
         task.node, task.started_at, task.progress = NODE_ID, time.time(), None
         self._become(task, "running")
+        self.past.begin(task.id, task.attempt, NODE_ID, task.started_at)
         begun_s = time.monotonic()
         deadline_s = deadline_of(options.timeout_s)
         number = task.attempt
@@ -338,6 +389,8 @@ class LocalHub:
 
     def _settle(self, task: LocalTask, conclusion: Conclusion, retry: Retry) -> None:
         problem = conclusion.problem
+        outcome = "succeeded" if problem is None else "failed"
+        self.past.end(task.id, task.name, outcome, time.time(), run_s=task.run_s, problem=problem)
         if problem is None:
             self._finish(task, "succeeded", value=conclusion.value)
             return
@@ -348,6 +401,8 @@ class LocalHub:
             self._become(task, "queued")
         else:
             self._finish(task, "failed", problem=problem)
+            return
+        self._leave_when_idle()
 
     def _finish(self, task: LocalTask, state: str, *, value: bytes = b"", problem: Problem | None = None) -> None:
         task.error = problem
@@ -361,11 +416,24 @@ class LocalHub:
         for waiter in self._waiters.pop(task.id, ()):
             if not waiter.done():
                 waiter.set_result(None)
+        self._leave_when_idle()
 
     def _become(self, task: LocalTask, state: str) -> None:
         task.state = state
         self.last_event_id += 1
-        event = self._event(task, f"task.{state}", self.last_event_id, task.error or UNSET, task.value)
+        self._keep(self._event(task, f"task.{state}", self.last_event_id, task.error or UNSET, task.value))
+
+    def _leave_when_idle(self) -> None:
+        """Tell, once, that a node that was to drain has nothing left to do."""
+        if self._node_state() == "gone" and not self._has_left:
+            self._has_left = True
+            self._tell_of_node("node.gone")
+
+    def _tell_of_node(self, kind: str) -> None:
+        self.last_event_id += 1
+        self._keep(StoredEvent(kind=kind, at=time.time(), id=self.last_event_id, name=NODE_ID, node_id=NODE_ID))
+
+    def _keep(self, event: StoredEvent) -> None:
         self.events.append(event)
         self._tell(event)
 

@@ -21,6 +21,7 @@ _Query: TypeAlias = Mapping[str, str]
 
 # As the real API: a page unless more are asked for.
 _TASKS_PER_PAGE: Final = 50
+_ERRORS_PER_PAGE: Final = 100
 
 
 class LocalTransport:
@@ -36,12 +37,20 @@ class LocalTransport:
             ("GET", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)"), self._get),
             ("GET", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/explain"), self._explain),
             ("GET", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/logs"), self._logs),
+            ("GET", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/attempts"), self._attempts),
             ("POST", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/cancel"), self._cancel),
             ("POST", re.compile(r"/v1/tasks/(?P<task_id>[^/]+)/retry"), self._retry),
             ("GET", re.compile(r"/v1/nodes"), self._nodes),
             ("GET", re.compile(r"/v1/nodes/(?P<node_id>[^/]+)"), self._node),
+            (
+                "POST",
+                re.compile(r"/v1/nodes/(?P<node_id>[^/]+)/(?P<action>cordon|uncordon|drain|disconnect)"),
+                self._act_on_node,
+            ),
             ("GET", re.compile(r"/v1/map"), self._map),
             ("GET", re.compile(r"/v1/stats"), self._stats),
+            ("GET", re.compile(r"/v1/errors"), self._errors),
+            ("GET", re.compile(r"/v1/me"), self._me),
         )
 
     async def request(
@@ -87,7 +96,8 @@ class LocalTransport:
             found = pattern.fullmatch(path)
             if found and routed_method == method:
                 return await route(query, body, **found.groupdict())
-        raise Refusal(404, "not_found", f"there is no {method} {path} on a local hub")
+        message = f"a local hub does not answer {method} {path}"
+        raise Refusal(501, "not_simulated", message, remedy="test this against a hub: `moorline dev`")
 
     async def _submit(self, _query: _Query, body: bytes) -> tuple[int, Any]:
         lines = body.splitlines()
@@ -120,6 +130,9 @@ class LocalTransport:
     async def _logs(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
         return 200, self._hub.logs(task_id)
 
+    async def _attempts(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
+        return 200, {"attempts": self._hub.attempts(task_id)}
+
     async def _cancel(self, _query: _Query, _body: bytes, task_id: str) -> tuple[int, Any]:
         return 200, self._hub.cancel(task_id)
 
@@ -135,12 +148,22 @@ class LocalTransport:
         return 200, {"nodes": [[node.id, node.state, node.slots, node.slots_in_use, node.cordoned]]}
 
     async def _node(self, _query: _Query, _body: bytes, node_id: str) -> tuple[int, Any]:
-        if node_id != NODE_ID:
-            raise Refusal(404, "not_found", f"there is no node {node_id}; the one of a local hub is {NODE_ID!r}")
+        _check_node(node_id)
         return 200, self._hub.node()
+
+    async def _act_on_node(self, _query: _Query, _body: bytes, node_id: str, action: str) -> tuple[int, Any]:
+        _check_node(node_id)
+        return 200, self._hub.act_on_node(action)
 
     async def _stats(self, _query: _Query, _body: bytes) -> tuple[int, Any]:
         return 200, self._hub.stats()
+
+    async def _errors(self, query: _Query, _body: bytes) -> tuple[int, Any]:
+        return 200, {"groups": self._hub.past.errors(int(query.get("limit", _ERRORS_PER_PAGE)))}
+
+    async def _me(self, _query: _Query, _body: bytes) -> tuple[int, Any]:
+        # As a hub without tokens.
+        return 200, {"role": "admin", "name": "", "needs_login": False}
 
     # --- the stream ---------------------------------------------------------------------------------------------------
 
@@ -164,6 +187,11 @@ def _new_task(line: bytes, number: int) -> NewTask:
         return msgspec.json.decode(line, type=NewTask)
     except msgspec.DecodeError as error:
         raise Refusal(400, "invalid_task", str(error), where=f"line {number}") from error
+
+
+def _check_node(node_id: str) -> None:
+    if node_id != NODE_ID:
+        raise Refusal(404, "not_found", f"there is no node {node_id}; the one of a local hub is {NODE_ID!r}")
 
 
 def _refuse_filter(query: _Query) -> None:

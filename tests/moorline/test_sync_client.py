@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from moorline import (
+    HubError,
     HubUnavailableError,
     InvalidTaskError,
-    NotFoundError,
     Options,
     ResultTimeoutError,
     SyncClient,
@@ -54,7 +54,7 @@ def test_what_a_local_hub_cannot_read_is_refused(client: SyncClient) -> None:
         next(client.list(filter="name=echo"))
     with pytest.raises(InvalidTaskError, match="a local hub reads no filters"):
         client.nodes("free>0")
-    with pytest.raises(NotFoundError, match="on a local hub"):
+    with pytest.raises(HubError, match="does not answer POST /v1/tasks/bulk"):
         client.bulk("cancel", "name=echo")
 
 

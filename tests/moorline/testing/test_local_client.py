@@ -12,6 +12,7 @@ from moorline import (
     HubError,
     InvalidTaskError,
     NotFoundError,
+    ResultTimeoutError,
     Retry,
     TaskCancelled,
     TaskExpired,
@@ -202,12 +203,70 @@ async def test_what_is_not_there_is_said() -> None:
         for question in (
             client.get("x"),
             client.logs("x"),
+            client.attempts("x"),
             client.cancel("x"),
             client.node("x"),
-            client.cordon("local"),
+            client.cordon("x"),
         ):
             with pytest.raises(NotFoundError):
                 await question
+
+
+async def test_attempts_and_errors_are_kept() -> None:
+    async with LocalClient() as client:
+        failed = await client.submit(tasks.fail_twice.options(retry=Retry(max_attempts=2)))
+        with pytest.raises(TaskFailed):
+            await failed.result()
+        assert [(item.attempt, item.outcome, item.node) for item in await client.attempts(failed.id)] == [
+            (1, "failed", "local"),
+            (2, "failed", "local"),
+        ]
+        endless = await client.submit(tasks.sleep_for_ever)
+        await until_running(client, endless.id)
+        assert [item.outcome for item in await client.attempts(endless.id)] == [None]
+        await endless.cancel()
+        assert [item.outcome for item in await client.attempts(endless.id)] == ["cancelled"]
+        assert await (await client.submit(tasks.add, 1, 2)).result() == 3
+        with pytest.raises(TaskFailed):
+            await (await client.submit(tasks.fail)).result()
+        newest, oldest = await client.errors()
+        assert (newest.name, newest.type, newest.count) == ("fail", "ValueError", 1)
+        assert (oldest.message, oldest.count, oldest.last_task_id) == ("no luck in attempt #", 2, failed.id)
+        assert oldest.place.startswith("sample_tasks.py:")
+        assert oldest.place.endswith(" in fail_twice")
+        assert [group.id for group in await client.errors(limit=1)] == [newest.id]
+
+
+async def until_running(client: LocalClient, task_id: str) -> None:
+    while (await client.get(task_id)).state != "running":  # each look is a turn of the loop
+        await asyncio.sleep(0)
+
+
+async def test_a_cordoned_node_takes_nothing_until_it_is_uncordoned() -> None:
+    async with LocalClient() as client:
+        assert (await client.cordon("local")).cordoned
+        waiting = await client.submit(tasks.add, 1, 2)
+        with pytest.raises(ResultTimeoutError):
+            await waiting.result(0.01)
+        assert [node.reason for node in (await client.explain(waiting.id)).nodes] == ["cordoned"]
+        assert not (await client.uncordon("local")).cordoned
+        assert await waiting.result() == 3
+
+
+async def test_a_drained_node_finishes_what_it_runs_and_leaves() -> None:
+    async with LocalClient() as client, aclosing(client.events(kind="node", last_id=0)) as events:
+        running = await client.submit(tasks.sleep_for_ever)
+        await until_running(client, running.id)
+        assert (await client.disconnect("local")).connects == 2
+        assert (await client.drain("local")).state == "draining"
+        late = await client.submit(tasks.add, 1, 2)
+        await running.cancel()
+        assert (await client.node("local")).state == "gone"
+        assert (await client.stats()).nodes == {"gone": 1}
+        assert [node.reason for node in (await client.explain(late.id)).nodes] == ["draining"]
+        with pytest.raises(ConflictError, match="is gone"):
+            await client.disconnect("local")
+        assert [(await anext(events)).kind for _ in range(2)] == ["node.draining", "node.gone"]
 
 
 async def test_the_local_hub_checks_options_as_the_real_one_does() -> None:
