@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from moorline.configuration import ClientSettings, client_options
+from moorline.parameters import HTTP_ADDRESS, SECRET
 
 # With fewer the work is over before anything has been killed in its middle.
 TASKS_MIN = 60
@@ -23,11 +24,17 @@ NODES_MAX = 200
 
 @click.command(short_help="Kill a hub in the middle of real work, and watch that nothing is lost.")
 @click.option(
-    "--tasks", type=click.IntRange(TASKS_MIN, TASKS_MAX), default=400, show_default=True, help="How many tasks to run."
+    "--tasks",
+    type=click.IntRange(TASKS_MIN, TASKS_MAX),
+    metavar="N",
+    default=400,
+    show_default=True,
+    help="How many tasks to run.",
 )
 @click.option(
     "--seconds-max",
     type=click.FloatRange(10, 3600),
+    metavar="SECONDS",
     default=60.0,
     show_default=True,
     help="Give up after this long; what has no outcome by then counts as lost.",
@@ -45,7 +52,10 @@ def demo(tasks: int, seconds_max: float, keep: bool, plain: bool, as_json: bool,
 
     The picture goes to stderr. The last line on stdout is one JSON object; the exit status is 0 only if nothing was
     lost, nothing ran twice, and the statistics were kept.
-    """
+
+    \b
+      moorline demo --tasks 200
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from dashboards.demo.show import show  # noqa: PLC0415  # help and completion need none of it
 
     sys.exit(show(tasks=tasks, seconds_max=seconds_max, keep=keep, plain=plain, as_json=as_json, svg=svg))
@@ -65,28 +75,55 @@ def _json_object(_context: click.Context, _parameter: click.Parameter, text: str
 @click.option(
     "--minutes",
     type=click.FloatRange(0.2, MINUTES_MAX),
+    metavar="MINUTES",
     default=5.0,
     show_default=True,
     help="For how long things are broken.",
 )
-@click.option("--nodes", type=click.IntRange(1, NODES_MAX), default=5, show_default=True, help="How many nodes.")
-@click.option("--slots", type=click.IntRange(1, 64), default=4, show_default=True, help="Tasks at once, on each node.")
+@click.option(
+    "--nodes", type=click.IntRange(1, NODES_MAX), metavar="N", default=5, show_default=True, help="How many nodes."
+)
+@click.option(
+    "--slots",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    default=4,
+    show_default=True,
+    help="Tasks at once, on each node.",
+)
 @click.option("--kill-hub", is_flag=True, help="Kill the hub (SIGKILL), and start it again.")
 @click.option("--kill-nodes", is_flag=True, help="Kill nodes, and start them again.")
 @click.option("--cut-links", is_flag=True, help="Reset, cut, slow down and swallow what nodes and hub say.")
 @click.option("--pause", is_flag=True, help="Let the hub and nodes stand still (SIGSTOP), also beyond the lease.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same plan.")
+@click.option("--seed", type=int, metavar="N", default=1, show_default=True, help="The same seed makes the same plan.")
 @click.option(
-    "--lease-s", type=click.FloatRange(5, 300), default=20.0, show_default=True, help="The lease of the tasks."
+    "--lease-s",
+    type=click.FloatRange(5, 300),
+    metavar="SECONDS",
+    default=20.0,
+    show_default=True,
+    help="The lease of the tasks.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Save the report as a page.")
 @click.option("--keep", is_flag=True, help="Keep the folder with state, logs and the truth file.")
-@click.option("--url", help="Break this installation, which runs already, through its API.")
-@click.option("--token", envvar="MOORLINE_TOKEN", help="A token of the role admin, for --url.")
-@click.option("--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificates, for --url.")
-@click.option("--task", "task_name", help="The task that is the load, for --url. It ought to be harmless.")
-@click.option("--payload", default="{}", callback=_json_object, help="Its payload, a JSON object.")
+@click.option(
+    "--url", metavar="URL", type=HTTP_ADDRESS, help="Break this installation, which runs already, through its API."
+)
+@click.option(
+    "--token", envvar="MOORLINE_TOKEN", metavar="SECRET", type=SECRET, help="A token of the role admin, for --url."
+)
+@click.option(
+    "--ca",
+    envvar="MOORLINE_CA",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificates, for --url.",
+)
+@click.option(
+    "--task", "task_name", metavar="NAME", help="The task that is the load, for --url. It ought to be harmless."
+)
+@click.option("--payload", metavar="JSON", default="{}", callback=_json_object, help="Its payload, a JSON object.")
 @click.option(
     "--truth-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -124,7 +161,10 @@ def chaos(
 
     The exit status is 0 if all is well, 1 if an invariant broke, 2 for wrong usage. Ctrl-C ends it in order, with the
     verdict so far; a second one ends it at once.
-    """
+
+    \b
+      moorline chaos --minutes 1 --nodes 3 --kill-hub
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from dashboards.chaos.settings import ChaosSettings  # noqa: PLC0415  # help and completion need none of it
     from dashboards.chaos.show import Output, Target, show  # noqa: PLC0415
 
@@ -198,7 +238,11 @@ def top(
 
     Keys 1-5 change the view, Enter opens, / filters, ? names all keys, q leaves. It goes on through restarts of the
     hub. On anything that is no terminal it prints what is to be seen now, once, and ends.
-    """
+
+    \b
+      moorline top --view tasks --filter state=failed
+      moorline top --json | jq .verdict
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from dashboards.terminal.show import Wish, show  # noqa: PLC0415  # help and completion need none of it
 
     if filter_text and (view in {"overview", "task"} or task_id):

@@ -136,7 +136,11 @@ def hub(**options: Any) -> None:
 
     SIGTERM or Ctrl-C ends it in good order; killing it at any moment loses nothing. When it is ready, it says so and
     where it listens in one line on stderr.
-    """
+
+    \b
+      moorline hub
+      moorline hub --node-host 0.0.0.0 --http-host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     raise click.exceptions.Exit(_run(options))
 
 
@@ -310,7 +314,11 @@ def token() -> None:
 
     Works on the hub's state folder, also while the hub runs: it takes notice within a second, and ends the sessions
     of a token that was revoked.
-    """
+
+    \b
+      moorline token create --role node --name branch-office
+      moorline token list
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
 
 
 @token.command("create")
@@ -328,7 +336,12 @@ def token() -> None:
 def token_create(
     role: str, name: str, node_id: str | None, expires_in_s: float | None, *, as_json: bool, state: Path
 ) -> None:
-    """Make a token. Its secret is printed once, and kept nowhere."""
+    """Make a token. Its secret is printed once, and kept nowhere.
+
+    \b
+      moorline token create --role node --name branch-office --expires-in 30d
+      export MOORLINE_TOKEN=$(moorline token create --role submit --name ci)
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from hub.tokens import create_token  # noqa: PLC0415  # help must not load the store
 
     created = _on_store(
@@ -346,7 +359,11 @@ def token_create(
 @_json
 @_state
 def token_list(*, as_json: bool, state: Path) -> None:
-    """Show the tokens, without their secrets; those that ended for 30 days more."""
+    """Show the tokens, without their secrets; those that ended for 30 days more.
+
+    \b
+      moorline token list --state /var/lib/moorline/hub
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from hub.tokens import list_tokens  # noqa: PLC0415
 
     _check_folder(state)
@@ -365,7 +382,11 @@ def token_list(*, as_json: bool, state: Path) -> None:
 @click.argument("token_id")
 @_state
 def token_revoke(token_id: str, *, state: Path) -> None:
-    """End a token now, and the sessions that were opened with it."""
+    """End a token now, and the sessions that were opened with it.
+
+    \b
+      moorline token revoke tok_925945c94a6d
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from hub.tokens import revoke_token  # noqa: PLC0415
 
     _check_folder(state)

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def alert() -> None:
-    """List alerts, silence them for a time, try the channels."""
+    """List alerts, silence them for a time, try the channels.
+
+    \b
+      moorline alert list
+      moorline alert silence node_unreachable --subject web-1 --for 2h
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
 
 
 @alert.command("list")
@@ -28,7 +33,11 @@ def alert() -> None:
 @as_json_option
 @client_options
 def alert_list(settings: ClientSettings, *, with_resolved: bool, as_json: bool) -> None:
-    """List what fires and what is about to, the silences, and channels that take nothing."""
+    """List what fires and what is about to, the silences, and channels that take nothing.
+
+    \b
+      moorline alert list --all
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     found = converse(settings, lambda client: client.alerts())
     if as_json:
         print_document(found)
@@ -65,7 +74,12 @@ def _show(found: Alerts, *, with_resolved: bool) -> None:
 def alert_silence(
     settings: ClientSettings, *, rule: str | None, subject: str | None, for_s: float, comment: str, as_json: bool
 ) -> None:
-    """Tell nobody of alerts of RULE (default: of any) for a time. What still fires then is told then."""
+    """Tell nobody of alerts of RULE (default: of any) for a time. What still fires then is told then.
+
+    \b
+      moorline alert silence node_unreachable --subject web-1 --for 2h --comment 'new disk'
+      moorline alert silence --for 30m
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     silence = converse(
         settings, lambda client: client.silence(for_s=for_s, rule=rule, subject=subject, comment=comment)
     )
@@ -81,7 +95,11 @@ def alert_silence(
 @as_json_option
 @client_options
 def alert_unsilence(settings: ClientSettings, *, silence_id: str, as_json: bool) -> None:
-    """End a silence now."""
+    """End a silence now.
+
+    \b
+      moorline alert unsilence silence-4be01d7a92c3
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     silence = converse(settings, lambda client: client.end_silence(silence_id))
     if as_json:
         print_document(silence)
@@ -93,7 +111,11 @@ def alert_unsilence(settings: ClientSettings, *, silence_id: str, as_json: bool)
 @as_json_option
 @client_options
 def alert_test(settings: ClientSettings, *, as_json: bool) -> None:
-    """Send a test through each channel, and print what each one answers. The status is 1 if one did not take it."""
+    """Send a test through each channel, and print what each one answers. The status is 1 if one did not take it.
+
+    \b
+      moorline alert test
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     tests = converse(settings, lambda client: client.test_alerts())
     if as_json:
         print_document({"channels": list(tests)})

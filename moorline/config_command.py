@@ -32,7 +32,12 @@ SETTING_COLUMNS: Final = (
 @client_options
 @click.pass_context
 def config(ctx: click.Context, *, settings: ClientSettings, as_json: bool) -> None:
-    """Show each setting of hub, node and client, its value, and where it came from. Tokens are masked."""
+    """Show each setting of hub, node and client, its value, and where it came from. Tokens are masked.
+
+    \b
+      moorline config
+      moorline --config /etc/moorline.toml config --json
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     del settings  # The context knows more: where each came from.
     configuration = ctx.find_object(Configuration) or Configuration()
     found = _settings_in_force(ctx, configuration)

@@ -255,9 +255,11 @@ def _wants_colour() -> bool:
 
 
 @click.command()
-@click.option("--nodes", type=click.IntRange(0, NODES_MAX), default=2, show_default=True, help="How many nodes.")
+@click.option(
+    "--nodes", type=click.IntRange(0, NODES_MAX), metavar="N", default=2, show_default=True, help="How many nodes."
+)
 @click.option("--app", "apps", multiple=True, metavar="MODULE|FILE.py", help="Where tasks are. Repeatable.")
-@click.option("--slots", type=click.IntRange(1, 4096), help="How many tasks a node runs at once.")
+@click.option("--slots", type=click.IntRange(1, 4096), metavar="N", help="How many tasks a node runs at once.")
 @click.option("--node-port", metavar="PORT", type=int, default=8765, show_default=True, help="The hub's, for nodes.")
 @click.option("--http-port", metavar="PORT", type=int, default=8780, show_default=True, help="The hub's, for clients.")
 @click.option(
@@ -283,7 +285,10 @@ def dev(
 
     Ctrl-C ends them in order, nodes first. Port 0 lets the system pick. All other settings of hub and nodes come from
     variables and moorline.toml.
-    """
+
+    \b
+      moorline dev --app tasks.py
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     config_path = ctx.find_root().params.get("config_path")
     config = ("--config", str(config_path)) if config_path is not None else ()
     plan = Plan(

@@ -32,7 +32,11 @@ def events(
     """Follow what happens: a line for each event, until Ctrl-C.
 
     Goes on by itself after a restart of the hub, without a gap.
-    """
+
+    \b
+      moorline events --kind task.failed,task.lost
+      moorline events --node web-1 --json
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.rows import event_cells  # noqa: PLC0415
 
     async def follow(client: Client) -> None:

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many groups.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), metavar="N", default=20, show_default=True, help="At most so many groups."
+)
 @as_json_option
 @client_options
 def errors(settings: ClientSettings, *, limit: int, as_json: bool) -> None:
     """Show what goes wrong: errors that are alike as one, last seen first.
 
     `moorline task list --filter errorgroup=GROUP` lists the tasks of one.
-    """
+
+    \b
+      moorline errors --limit 5
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.history_rows import ERROR_COLUMNS, error_row  # noqa: PLC0415
 
     groups = converse(settings, lambda client: client.errors(limit=limit))
@@ -39,11 +44,17 @@ def errors(settings: ClientSettings, *, limit: int, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many lines.")
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", default=50, show_default=True, help="At most so many lines."
+)
 @as_json_option
 @client_options
 def audit(settings: ClientSettings, *, limit: int, as_json: bool) -> None:
-    """Show who did what, newest first. Needs a token of the role admin."""
+    """Show who did what, newest first. Needs a token of the role admin.
+
+    \b
+      moorline audit --limit 200 --json
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.history_rows import AUDIT_COLUMNS, audit_row  # noqa: PLC0415
 
     async def talk(client: Client) -> list[AuditEntry]:

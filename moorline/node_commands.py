@@ -37,7 +37,12 @@ NAMED_MAX: Final = 5
 @as_json_option
 @client_options
 def node_list(settings: ClientSettings, *, filter_text: str, sort: str, as_json: bool) -> None:
-    """List the nodes that the hub knows."""
+    """List the nodes that the hub knows.
+
+    \b
+      moorline node list --sort=-used
+      moorline node list --filter 'state!=online' --json
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.rows import NODE_COLUMNS, node_row  # noqa: PLC0415
 
     nodes = converse(settings, lambda client: client.nodes(filter_text, sort=sort))
@@ -57,7 +62,11 @@ def node_list(settings: ClientSettings, *, filter_text: str, sort: str, as_json:
 @as_json_option
 @client_options
 def node_get(settings: ClientSettings, *, node_id: str, as_json: bool) -> None:
-    """Show one node."""
+    """Show one node.
+
+    \b
+      moorline node get web-1
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.rows import node_fields  # noqa: PLC0415
 
     view = converse(settings, lambda client: client.node(node_id))

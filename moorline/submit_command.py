@@ -30,14 +30,21 @@ STDIN_BYTES_MAX: Final = 16 * 1024 * 1024
 @click.argument("name")
 @click.argument("pairs", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json-payload", metavar="JSON|-", help="The payload as a JSON object; - reads it from stdin.")
-@click.option("--priority", type=click.IntRange(-1000, 1000), default=0, show_default=True, help="Higher goes first.")
+@click.option(
+    "--priority", type=click.IntRange(-1000, 1000), metavar="N", default=0, show_default=True, help="Higher goes first."
+)
 @click.option("--requires", type=PAIR, multiple=True, help="A label that the node must have. Repeatable.")
 @click.option("--node", metavar="NODE_ID", help="Only this node.")
 @click.option("--delay", type=DURATION, default=0.0, help="Not before this long from now: 90s, 15m, 2h, 1d.")
 @click.option("--deadline", type=MOMENT, help="If not started by then, it expires: +10m, or 2031-05-17T18:00:00Z.")
 @click.option("--timeout", type=DURATION, help="How long an attempt may run.")
 @click.option(
-    "--max-attempts", type=click.IntRange(1, 1000), default=1, show_default=True, help="Attempts, if the handler fails."
+    "--max-attempts",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Attempts, if the handler fails.",
 )
 @click.option(
     "--on-lost",

@@ -25,12 +25,19 @@ if TYPE_CHECKING:
     from moorline.views import TaskView
 
 
+EXAMPLE_ID: Final = "01M8GRYYP1S86EE0NV1Q4FZTTQ"
+
 FILTER_HELP: Final = "Those that meet a filter: 'state=failed name~hash age>5m'."
 
 
 @click.group()
 def task() -> None:
-    """List, show, explain, cancel or retry tasks."""
+    """List, show, explain, cancel or retry tasks.
+
+    \b
+      moorline task list --filter 'state=failed age<1h'
+      moorline task explain 01M8GRYYP1S86EE0NV1Q4FZTTQ
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
 
 
 @task.command("list")
@@ -42,12 +49,22 @@ def task() -> None:
 @click.option("--since", type=PAST, help="Submitted since: 10m (ago), or 2031-05-17T18:00:00Z.")
 @click.option("--group", metavar="ID", help="The broadcast that it belongs to.")
 @click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    default=50,
+    show_default=True,
+    help="How many at most, newest first.",
 )
 @as_json_option
 @client_options
 def task_list(settings: ClientSettings, *, limit: int, as_json: bool, **filters: Any) -> None:
-    """List tasks, newest first."""
+    """List tasks, newest first.
+
+    \b
+      moorline task list --state queued,running
+      moorline task list --filter 'state=failed error~Timeout' --since 1h --json
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.rows import TASK_COLUMNS, task_row  # noqa: PLC0415  # see the module's docstring
 
     tasks = converse(settings, lambda client: _listed_tasks(client, limit, **filters))
@@ -95,7 +112,11 @@ def _without_contents(view: TaskView) -> object:
 @as_json_option
 @client_options
 def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
-    """Show one task with its payload, its outcome and its attempts."""
+    """Show one task with its payload, its outcome and its attempts.
+
+    \b
+      moorline task get 01M8GRYYP1S86EE0NV1Q4FZTTQ --json
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.history_rows import ATTEMPT_COLUMNS, attempt_row  # noqa: PLC0415
     from moorline.rows import task_fields  # noqa: PLC0415
 
@@ -125,10 +146,10 @@ def _document_with(view: TaskView, **more: object) -> object:
     return {**msgspec.to_builtins(view), **more}
 
 
-def _change_command(action: Literal["cancel", "retry"], about: str) -> click.Command:
+def _change_command(action: Literal["cancel", "retry"], about: str, example: str) -> click.Command:
     """Make the command that does one thing to tasks: those that are named, or all that meet a filter."""
 
-    @click.command(action, help=about)
+    @click.command(action, help=f"{about}\n\n\b\n  moorline task {action} {EXAMPLE_ID}\n  {example}")
     @click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
     @click.option("--filter", "filter_text", metavar="TEXT", help=f"{FILTER_HELP} It asks first, with their number.")
     @click.option("--yes", is_flag=True, help="With --filter: do not ask.")
@@ -151,8 +172,20 @@ def _change_command(action: Literal["cancel", "retry"], about: str) -> click.Com
     return command
 
 
-task.add_command(_change_command("cancel", "Cancel tasks; final ones stay as they are."))
-task.add_command(_change_command("retry", "Queue failed, lost, cancelled or expired tasks again."))
+task.add_command(
+    _change_command(
+        "cancel",
+        "Cancel tasks; final ones stay as they are.",
+        "moorline task cancel --filter 'state=queued name~report'",
+    )
+)
+task.add_command(
+    _change_command(
+        "retry",
+        "Queue failed, lost, cancelled or expired tasks again.",
+        "moorline task retry --filter 'state=failed error~Timeout age<1h' --yes",
+    )
+)
 
 
 def _change_matching(
@@ -177,7 +210,11 @@ def _change_matching(
 @as_json_option
 @client_options
 def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
-    """Say why a task is where it is: its place in the queue, and node by node who can run it."""
+    """Say why a task is where it is: its place in the queue, and node by node who can run it.
+
+    \b
+      moorline task explain 01M8GRYYP1S86EE0NV1Q4FZTTQ
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.rows import REASON_COLUMNS, reason_rows  # noqa: PLC0415
 
     explanation = converse(settings, lambda client: client.explain(task_id))
@@ -199,7 +236,11 @@ def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> No
 @as_json_option
 @client_options
 def task_logs(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
-    """Print what the handlers of a task logged."""
+    """Print what the handlers of a task logged.
+
+    \b
+      moorline task logs 01M8GRYYP1S86EE0NV1Q4FZTTQ
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.rows import log_line  # noqa: PLC0415
 
     logs = converse(settings, lambda client: client.logs(task_id))

@@ -100,7 +100,7 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     callback=_labels,
     help="What this node has, for tasks that require it: gpu=h100. Repeatable.",
 )
-@click.option("--slots", type=click.IntRange(1, 4096), default=8, help="How many tasks run at once.")
+@click.option("--slots", type=click.IntRange(1, 4096), metavar="N", default=8, help="How many tasks run at once.")
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
@@ -133,6 +133,7 @@ def _labels(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option(
     "--drain-timeout-s",
     type=click.FloatRange(min=0),
+    metavar="SECONDS",
     help="Stop what still runs so long after a drain began. Default: wait.",
 )
 @click.option("--health-port", metavar="PORT", type=int, help="Answer probes on this port: /livez, /readyz, /health.")

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -278,3 +279,34 @@ def test_who_closes_stdout_wants_no_output() -> None:
     done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
+
+
+def commands_below(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    if path != "moorline":
+        yield path, command
+    if isinstance(command, click.Group):
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            inner = command.get_command(ctx, name)
+            assert inner is not None
+            yield from commands_below(inner, f"{path} {name}")
+
+
+COMMANDS = dict(commands_below(cli, "moorline"))
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_each_command_shows_how_it_is_used(path: str) -> None:
+    shown = CliRunner().invoke(cli, [*path.split()[1:], "--help"]).stdout
+    examples = [line for line in shown.splitlines()[1:] if line.startswith("  ") and path in line]
+    assert examples, shown
+    # click's names of types.
+    assert "RANGE" not in shown
+    assert "INTEGER" not in shown
+
+
+@pytest.mark.parametrize("path", [path for path, command in COMMANDS.items() if not isinstance(command, click.Group)])
+def test_each_option_says_what_it_is_for(path: str) -> None:
+    for parameter in COMMANDS[path].params:
+        if isinstance(parameter, click.Option) and not parameter.hidden:
+            assert parameter.help, parameter.opts
