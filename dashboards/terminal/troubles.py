@@ -20,8 +20,9 @@ from moorline.words import ago, clock, duration
 
 # Errors that are older belong to another story.
 ERRORS_WITHIN_S: Final = 600.0
-# More names than this are no longer read.
-NAMES_MAX: Final = 8
+# So many names are told in full; of more than that the first few are.
+NAMES_MAX: Final = 5
+NAMES_OF_MANY: Final = 3
 # So many names make a filter that still fits what the hub takes.
 FILTERED_MAX: Final = 50
 # From so many alerts of one rule on they are one line.
@@ -33,6 +34,10 @@ OLDEST_WAITS_S: Final = 60.0
 CLASS_CHARACTERS_MAX: Final = 300
 # What stands in a filter without quotes.
 _PLAIN_VALUE: Final = re.compile(r"[\w.:@/+-]+")
+
+# The id of a task in what an alert says; its end tells it from others, and Enter leads to it.
+_TASK_ID: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
+ID_CHARACTERS: Final = 8
 
 # The kinds of alerts, what may be the cause of others first: a hub that has just started explains nodes that are not
 # back yet, and these explain tasks that wait. Kinds that are not named stand before those about tomorrow.
@@ -141,11 +146,10 @@ def _nodes(snapshot: Snapshot, loud: Sequence[Alert], silenced: Sequence[Alert])
     if not count and not alerts:
         return
     at_once = next((alert.message for alert in alerts if kind_of(alert) == "nodes_silent"), "")
-    names = _listed(ids, count) if ids else ""
-    what = clean(at_once) or f"{count:,} {'node' if count == 1 else 'nodes'} unreachable" + (
-        f": {names}" if names else ""
-    )
-    reasons = _reasons_away(snapshot, ids)
+    names, why = _listed(ids, count) if ids else "", _reasons_away(snapshot, ids)
+    # Why comes before who: of many names the end is cut.
+    what = clean(at_once) or f"{count:,} {'node' if count == 1 else 'nodes'} unreachable"
+    what += (f" ({why})" if why else "") + (f": {names}" if names else "")
     yield _ranked(
         snapshot,
         alerts,
@@ -154,7 +158,7 @@ def _nodes(snapshot: Snapshot, loud: Sequence[Alert], silenced: Sequence[Alert])
             id="unreachable",
             look=_severity(alerts) if alerts else node_look("unreachable"),
             what=what,
-            detail="  ".join(filter(None, [names if at_once else "", reasons])),
+            detail="",
             since=_lasts(snapshot, alerts),
             view=View.NODES,
             filter=f"id={ids[0]}" if count == 1 and ids else "state=unreachable",
@@ -210,10 +214,14 @@ def _alert(snapshot: Snapshot, alerts: Sequence[Alert]) -> Trouble:
     """Tell of one alert in its own words, of several in their number and whom they are about."""
     first, kind = alerts[0], kind_of(alerts[0])
     subjects = [alert.subject for alert in alerts]
-    what = first.message or f"{first.rule} {first.subject}".rstrip()
+    what = _TASK_ID.sub(lambda found: f"…{found[0][-ID_CHARACTERS:]}", first.message)
+    what = what or f"{first.rule} {first.subject}".rstrip()
     if len(alerts) > 1:
         what = f"{len(alerts):,} {_MANY.get(kind, f'alerts of {first.rule}')}: {_listed(subjects, len(alerts))}"
     view, filter_text = _behind(snapshot, kind, subjects)
+    task_ids = dict.fromkeys(_TASK_ID.findall(" ".join(alert.message for alert in alerts)))
+    if task_ids:
+        view, filter_text = View.TASKS, f"id={','.join(list(task_ids)[:FILTERED_MAX])}"
     return Trouble(
         id=f"alert {first.rule} {first.subject if len(alerts) == 1 else ''}".rstrip(),
         look=_severity(alerts),
@@ -258,7 +266,8 @@ def _as_value(text: str) -> str:
 
 
 def _listed(names: Sequence[str], count: int) -> str:
-    shown = [clean(name) for name in names[:NAMES_MAX]]
+    """Name all if they are few, else some and how many more there are."""
+    shown = [clean(name) for name in names[: NAMES_MAX if count <= NAMES_MAX else NAMES_OF_MANY]]
     return ", ".join(shown) + (f" and {count - len(shown):,} more" if count > len(shown) else "")
 
 

@@ -81,7 +81,7 @@ TRENDS: Final = (
     Trend("run", "run p95", PLAIN),
 )
 _LABEL_CELLS: Final = max(len(trend.label) for trend in TRENDS)
-_VALUE_CELLS: Final = 12
+_VALUE_CELLS: Final = 9
 _MOST_CELLS: Final = 13
 # From this width on the highest number stands beside a chart of one line.
 MOST_BESIDE_CELLS: Final = 70
@@ -124,7 +124,9 @@ def _counts(snapshot: Snapshot, width: int, height: int) -> list[Text]:
         return [line()]
     tasks, nodes = snapshot.stats.tasks, snapshot.stats.nodes
     said = [
-        Entry(task_look(state), tasks.get(state, 0)) for state in _TASK_STATES if tasks.get(state) or state in _ALWAYS
+        Entry(_look_of(snapshot, state), tasks.get(state, 0))
+        for state in _TASK_STATES
+        if tasks.get(state) or state in _ALWAYS
     ]
     about_nodes = [Entry(node_look(state), nodes[state]) for state in _NODE_STATES if nodes.get(state)]
     first, second = _entries("tasks", said, width), _entries("nodes", about_nodes, width)
@@ -137,6 +139,17 @@ def _counts(snapshot: Snapshot, width: int, height: int) -> list[Text]:
     if first.cell_len + second.cell_len + 4 <= width:
         return [line_of(first, second)]
     return [first, second] if height > 3 else [first]
+
+
+def _look_of(snapshot: Snapshot, state: str) -> Look:
+    """Give the look of a count of tasks. What failed long ago and is kept is nothing to look at now."""
+    look = task_look(state)
+    return look if state != "failed" or _fails(snapshot) else look._replace(style=PLAIN)
+
+
+def _fails(snapshot: Snapshot) -> bool:
+    """Tell whether anything has failed in the last ten minutes."""
+    return _now(snapshot, "failed") > 0 or any(snapshot.trends.columns.get("failed", ()))
 
 
 def line_of(first: Text, second: Text) -> Text:
@@ -213,29 +226,28 @@ def _block_width(block: Sequence[Text], cells: int) -> int:
 
 def _chart(snapshot: Snapshot, trend: Trend, width: int, high: int) -> list[Text]:
     value = _value(snapshot, trend.key)
-    values = resampled(snapshot.trends.columns.get(trend.key, ()), max(0, width - _LABEL_CELLS - _VALUE_CELLS - 2))
-    known = [each for each in values if each is not None]
+    known = [each for each in snapshot.trends.columns.get(trend.key, ()) if each is not None]
     # Without its scale a chart says only that something was more than something else.
     most = f"max {_told(trend.key, max([*known, _now(snapshot, trend.key)]))}" if known else ""
     if high == 1 and width >= MOST_BESIDE_CELLS:
         value = f"{padded(value, _VALUE_CELLS, is_right=True)}  {padded(most, _MOST_CELLS)}"
-    value_cells = max(_VALUE_CELLS, width_of(value))
+    value_cells = max(_VALUE_CELLS if high == 1 else _MOST_CELLS, width_of(value))
+    # Where nothing fails, nothing about that must catch the eye.
+    style = DIM if trend.key == "failed" and not _fails(snapshot) else trend.style
     room = width - _LABEL_CELLS - value_cells - 2
     label = padded(trend.label, _LABEL_CELLS)
     if room < 4:
-        return [line((label, DIM), " ", (padded(value, max(1, width - _LABEL_CELLS - 1)), trend.style))]
+        return [line((label, DIM), " ", (padded(value, max(1, width - _LABEL_CELLS - 1)), style))]
     values = resampled(snapshot.trends.columns.get(trend.key, ()), room)
-    told = (padded(value, value_cells, is_right=True), trend.style)
+    told = (padded(value, value_cells, is_right=True), style)
     if high == 1 or not values:
-        return [line((label, DIM), " ", (padded(spark_line(values), room), trend.style), " ", told)] + [line()] * (
-            high - 1
-        )
+        return [line((label, DIM), " ", (padded(spark_line(values), room), style), " ", told)] + [line()] * (high - 1)
     top = ceiling(values)
     drawn = columns(values, high, top)
-    lines = [line((label, DIM), " ", (padded(drawn[0], room), trend.style), " ", told)]
+    lines = [line((label, DIM), " ", (padded(drawn[0], room), style), " ", told)]
     said = [(TREND_SPAN, most), *[("", "")] * high]
     lines += [
-        line((padded(left, _LABEL_CELLS), DIM), " ", (padded(part, room), trend.style), " ",
+        line((padded(left, _LABEL_CELLS), DIM), " ", (padded(part, room), style), " ",
              (padded(right, value_cells, is_right=True), DIM))
         for part, (left, right) in zip(drawn[1:], said, strict=False)
     ]  # fmt: skip

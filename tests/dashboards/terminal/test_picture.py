@@ -163,7 +163,10 @@ def test_the_footer_names_only_what_works_now() -> None:
 
 def test_the_verdict_comes_in_words_with_its_reasons() -> None:
     said = " ".join(render(DEGRADED, State(), 80, 24).plain.splitlines()[1:3])
-    assert "DEGRADED: 2 nodes unreachable: edge-003, lab-011; 1,284 queued, the oldest waits 4m 12s" in said
+    assert (
+        "DEGRADED: 2 nodes unreachable (no heartbeat for 30 s): edge-003, lab-011; 1,284 queued, the oldest waits"
+        in said
+    )
 
 
 def test_what_is_well_is_told_in_words_too_with_what_fails_first() -> None:

@@ -81,8 +81,7 @@ def test_a_hundred_nodes_that_are_away_are_one_line_and_do_not_hide_the_rest() -
     alerts = [alert("node_unreachable", node_id, f"node {node_id} is unreachable: no route") for node_id in ids]
     found = troubles(away(*ids, alerts=(*alerts, alert("failure_rate", "hash"))))
     assert len(found) == 2
-    assert found[0].what == "100 nodes unreachable: n000, n001, n002, n003, n004, n005, n006, n007 and 92 more"
-    assert found[0].detail == "no route"
+    assert found[0].what == "100 nodes unreachable (no route): n000, n001, n002 and 97 more"
     assert (found[0].view, found[0].filter) == (View.NODES, "state=unreachable")
 
 
@@ -90,16 +89,14 @@ def test_a_node_that_is_away_is_named_with_why_before_its_alert_fires() -> None:
     seen = away("n1")
     told = Event(kind="node.unreachable", at=NOW, node_id="n1", reason="the connection broke")
     found = troubles(replace(seen, lately=(told,)))
-    assert [(each.what, each.detail, each.filter) for each in found] == [
-        ("1 node unreachable: n1", "the connection broke", "id=n1")
-    ]
+    assert [(each.what, each.filter) for each in found] == [("1 node unreachable (the connection broke): n1", "id=n1")]
     assert verdict(seen)[1] == "1 node unreachable: n1"
 
 
 def test_many_that_fell_silent_at_once_are_told_in_the_alerts_words_with_their_names() -> None:
     silent = alert("nodes_silent", message="3 of 9 nodes are unreachable at once", severity="critical")
     found = troubles(away("n1", "n2", "n3", alerts=(silent,)))
-    assert [(each.what, each.detail) for each in found] == [("3 of 9 nodes are unreachable at once", "n1, n2, n3")]
+    assert whats(found) == ["3 of 9 nodes are unreachable at once: n1, n2, n3"]
 
 
 def test_a_map_of_another_time_names_nobody() -> None:
@@ -140,6 +137,13 @@ def test_a_node_whose_alert_is_silenced_is_not_loud() -> None:
 def test_an_alert_leads_to_what_it_is_about(kind: str, subjects: tuple[str, ...], view: View, filter_text: str) -> None:
     found = troubles(firing(*(alert(kind, subject) for subject in subjects)))
     assert [(each.view, each.filter) for each in found] == [(view, filter_text)]
+
+
+def test_an_alert_about_a_task_leads_to_it_and_does_not_begin_with_its_whole_id() -> None:
+    task_id = "01M8GS9F8M4Z12900SHM5S8564"
+    found = troubles(firing(alert("lease_expired", "edge-003", f"attempt 1 of task {task_id} is freed: nothing heard")))
+    assert whats(found) == [f"attempt 1 of task …{task_id[-8:]} is freed: nothing heard"]
+    assert (found[0].view, found[0].filter) == (View.TASKS, f"id={task_id}")
 
 
 def test_a_rule_with_a_name_of_its_own_leads_where_its_kind_does() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from dashboards.terminal.looks import BAD, DIM
 from dashboards.terminal.picture import render
 from dashboards.terminal.snapshot import Alert, Link, Listing, Snapshot
 from dashboards.terminal.state import FilterInput, Help, Place, Question, State, View
@@ -276,3 +277,15 @@ def test_what_happens_to_many_nodes_at_once_is_one_line() -> None:
 def test_the_line_of_a_filter_says_how_to_take_leave_or_empty_it() -> None:
     line = shown(WELL, State(dialog=FilterInput(text="state=failed", cursor=12)), 80).splitlines()[-1]
     assert line.endswith("enter apply  esc leave  ^U empty")
+
+
+def test_nothing_that_fails_looks_like_it_while_nothing_does() -> None:
+    def style_of(snapshot: Snapshot, text: str) -> set[str]:
+        picture = render(snapshot, State(), 120, 40)
+        line = next(each for each in picture.lines if text in each.plain)
+        place = line.plain.index(text)
+        return {str(span.style) for span in line.spans if span.start <= place < span.end}
+
+    assert BAD in style_of(DEGRADED, "✗ 73")
+    assert BAD not in style_of(WELL, "✗ 73")
+    assert style_of(WELL, " 0/s") == {DIM}
