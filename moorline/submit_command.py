@@ -89,18 +89,27 @@ def submit(
             return
         if is_terminal():
             say(f"{handle.id} is submitted; Ctrl-C stops waiting, not the task")
-        try:
-            value = await _outcome(client, handle, wait_timeout)
-        except (TaskError, ResultTimeoutError):
-            if as_json:
-                print_document(await handle.get())
-            raise
-        if as_json:
-            print_document(await handle.get())
-        else:
-            print_document(value)
+        await print_outcome(client, handle, wait_timeout, as_json=as_json)
 
     converse(settings, talk)
+
+
+async def print_outcome(
+    client: Client, handle: TaskHandle[Any], wait_timeout_s: float | None, *, as_json: bool
+) -> None:
+    """Wait for the outcome and print the value, or with ``as_json`` the whole task, whatever it came to.
+
+    Raises:
+        TaskError: its outcome is no value.
+        ResultTimeoutError: there is none within ``wait_timeout_s``.
+    """
+    try:
+        value = await _outcome(client, handle, wait_timeout_s)
+    except (TaskError, ResultTimeoutError):
+        if as_json:
+            print_document(await handle.get())
+        raise
+    print_document(await handle.get() if as_json else value)
 
 
 async def _outcome(client: Client, handle: TaskHandle[Any], wait_timeout_s: float | None) -> object:
@@ -181,4 +190,4 @@ def _show_submitted(task_id: str, name: str, *, as_json: bool) -> None:
         return
     click.echo(task_id)
     if is_terminal():
-        say(f"submitted; follow it with `moorline events --task {task_id}`")
+        say(f"submitted; wait for its value with `moorline task wait {task_id}`")

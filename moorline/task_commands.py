@@ -1,4 +1,4 @@
-"""``moorline task``: list, show, explain, cancel or retry tasks.
+"""``moorline task``: list, show, explain, cancel or retry tasks; wait for one, or follow its log.
 
 What only a command that runs needs is imported there, so that help and completion answer at once.
 """
@@ -15,14 +15,14 @@ from moorline.acting import Acted, each, make_sure, show
 from moorline.configuration import ClientSettings, client_options
 from moorline.conversing import as_json_option, converse
 from moorline.errors import NotFoundError
-from moorline.parameters import PAIR, PAST
-from moorline.presentation import coloured, print_document, print_fields, print_table, say
+from moorline.parameters import DURATION, PAIR, PAST
+from moorline.presentation import coloured, print_document, print_fields, print_json_line, print_table, say
 from moorline.words import printable
 
 if TYPE_CHECKING:
     from moorline.client import Client
     from moorline.history_views import Attempt
-    from moorline.views import TaskView
+    from moorline.views import LogLine, TaskView
 
 
 EXAMPLE_ID: Final = "01M8GRYYP1S86EE0NV1Q4FZTTQ"
@@ -32,7 +32,7 @@ FILTER_HELP: Final = "Those that meet a filter: 'state=failed name~hash age>5m'.
 
 @click.group()
 def task() -> None:
-    """List, show, explain, cancel or retry tasks.
+    """List, show, explain, cancel or retry tasks; wait for one, or follow its log.
 
     \b
       moorline task list --filter 'state=failed age<1h'
@@ -231,18 +231,57 @@ def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> No
         print_table(REASON_COLUMNS, reason_rows(explanation))
 
 
-@task.command("logs")
+@task.command("wait")
 @click.argument("task_id")
+@click.option("--timeout", type=DURATION, metavar="TIME", help="Wait at most this long, then end with 7.")
 @as_json_option
 @client_options
-def task_logs(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
+def task_wait(settings: ClientSettings, *, task_id: str, timeout: float | None, as_json: bool) -> None:
+    """Wait for a task's outcome and print its value, as `submit --wait` does.
+
+    Goes on waiting while the hub is away. Ctrl-C stops waiting, not the task.
+
+    \b
+      moorline task wait 01M8GRYYP1S86EE0NV1Q4FZTTQ --timeout 10m
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
+    from moorline.submit_command import print_outcome  # noqa: PLC0415
+
+    async def talk(client: Client) -> None:
+        # So that a wrong address or id is said at once: the wait itself outlasts a hub that is away.
+        await client.get(task_id)
+        await print_outcome(client, client.handle(task_id), timeout, as_json=as_json)
+
+    converse(settings, talk)
+
+
+@task.command("logs")
+@click.argument("task_id")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the task has its outcome, through restarts of the hub.")
+@as_json_option
+@client_options
+def task_logs(settings: ClientSettings, *, task_id: str, follow: bool, as_json: bool) -> None:
     """Print what the handlers of a task logged.
+
+    With --follow each line begins with its attempt, and --json prints a document a line (NDJSON).
 
     \b
       moorline task logs 01M8GRYYP1S86EE0NV1Q4FZTTQ
+      moorline task logs 01M8GRYYP1S86EE0NV1Q4FZTTQ --follow
     """  # noqa: D301  # click's mark for a paragraph that keeps its lines
+    from moorline.log_following import follow_logs  # noqa: PLC0415
     from moorline.rows import log_line  # noqa: PLC0415
 
+    def tell(line: LogLine) -> None:
+        if as_json:
+            print_json_line(line)
+        else:
+            click.echo(printable(log_line(line, with_attempt=True)))
+
+    if follow:
+        view, dropped = converse(settings, lambda client: follow_logs(client, task_id, tell))
+        say(f"The task is {view.state}.")
+        _say_dropped(dropped)
+        return
     logs = converse(settings, lambda client: client.logs(task_id))
     if as_json:
         print_document(logs)
@@ -250,7 +289,11 @@ def task_logs(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
     with_attempt = len({line.attempt for line in logs.lines}) > 1
     for line in logs.lines:
         click.echo(printable(log_line(line, with_attempt=with_attempt)))
-    if logs.dropped:
-        say(f"{logs.dropped} more lines were dropped: logs are bounded.")
-    elif not logs.lines:
+    _say_dropped(logs.dropped)
+    if not logs.lines and not logs.dropped:
         say("Nothing was logged.")
+
+
+def _say_dropped(dropped: int) -> None:
+    if dropped:
+        say(f"{dropped} more lines were dropped: logs are bounded.")

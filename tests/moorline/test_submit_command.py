@@ -127,6 +127,6 @@ def test_on_a_terminal_it_says_what_goes_on(hub: CliHub, monkeypatch: pytest.Mon
     monkeypatch.setattr("moorline.submit_command.is_terminal", lambda: True)
     hub.explanation = {"task_id": "t", "state": "queued", "summary": "No node has a handler named other."}
     said = run(hub, "submit", "other").stderr
-    assert "moorline events --task" in said
+    assert "moorline task wait " in said
     assert "is queued. No node has a handler named other." in said
     assert "Ctrl-C stops waiting, not the task" in run(hub, "submit", "add", "--wait").stderr

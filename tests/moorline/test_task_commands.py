@@ -149,6 +149,36 @@ class TestTasks:
         assert "attempt 2  INFO     again" in run(hub, "task", "logs", "t1").stdout
         assert json.loads(run(hub, "task", "logs", "t1", "--json").stdout)["dropped"] == 2
 
+    def test_logs_are_followed_to_the_outcome(self, hub: CliHub) -> None:
+        hub.tasks = {"t1": task("t1", "succeeded")}
+        hub.logs = {"lines": [{"at": 1.5, "attempt": 1, "level": "INFO", "message": "hi"}], "dropped": 1}
+        result = run(hub, "task", "logs", "t1", "--follow")
+        assert result.stdout == "00:00:01.500  attempt 1  INFO     hi\n"
+        assert result.stderr == "The task is succeeded.\n1 more lines were dropped: logs are bounded.\n"
+        (line,) = run(hub, "task", "logs", "t1", "-f", "--json").stdout.splitlines()
+        assert json.loads(line)["message"] == "hi"
+
+    @pytest.mark.parametrize(
+        ("state", "status", "stdout"),
+        [("succeeded", 0, "3\n"), ("failed", ExitCode.FAILED, ""), ("cancelled", ExitCode.NOT_DONE, "")],
+    )
+    def test_waiting_ends_as_submit_does(self, hub: CliHub, state: str, status: int, stdout: str) -> None:
+        hub.tasks = {"t1": task("t1", state, **({"value": 3} if state == "succeeded" else {}))}
+        result = run(hub, "task", "wait", "t1")
+        assert (result.exit_code, result.stdout) == (status, stdout)
+        assert json.loads(run(hub, "task", "wait", "t1", "--json").stdout)["state"] == state
+
+    def test_waiting_ends_in_time_and_the_task_goes_on(self, hub: CliHub) -> None:
+        hub.tasks = {"t1": task("t1")}
+        hub.explanation = {"task_id": "t1", "state": "queued", "summary": "no node has a handler named add"}
+        result = run(hub, "task", "wait", "t1", "--timeout", "100ms")
+        assert result.exit_code == ExitCode.TIMED_OUT
+        assert "t1 is queued. no node has a handler named add" in result.stderr
+        assert hub.tasks["t1"]["state"] == "queued"
+
+    def test_waiting_for_what_is_not_there_ends_at_once(self, hub: CliHub) -> None:
+        assert run(hub, "task", "wait", "nope").exit_code == ExitCode.NOT_FOUND
+
     def test_no_logs_are_said_on_stderr(self, hub: CliHub) -> None:
         hub.tasks = {"t1": task("t1")}
         assert run(hub, "task", "logs", "t1").stderr == "Nothing was logged.\n"
