@@ -115,7 +115,7 @@ class Api:
         return decoded(answer, TaskPage)
 
     async def tasks_by_id(self, task_ids: Sequence[str]) -> list[TaskView]:
-        """Give those of the tasks that there are; at most 1,000 ids."""
+        """Give those of the tasks that there are; at most 500 ids."""
         page = await self.tasks({"id": ",".join(task_ids), "limit": str(len(task_ids))})
         return page.tasks
 

@@ -22,7 +22,7 @@ _POSITIONAL = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWOR
 
 
 class BadArgumentsError(MoorlineError, TypeError):
-    """A payload does not fit a handler. No retry can help."""
+    """Arguments do not fit a handler; the message shows its signature. No retry can help."""
 
 
 class Signature:

@@ -34,10 +34,16 @@ class _OfAttempt(logging.Filter):
 class Context:
     """One attempt, as its handler sees it. Usable from the handler's thread or task, and only while it runs.
 
-    Args:
+    A handler has it if one of its parameters is annotated with it; put that parameter first, so that type checkers know
+    the others.
+
+    Attributes:
         task_id, attempt: the fencing token's two halves.
         name: the task's name.
         node_id, instance_id: where it runs.
+
+    Args:
+        task_id, attempt, name, node_id, instance_id: the attributes.
         deadline_s: when its timeout is over, on `time.monotonic`; None without a timeout.
         on_progress, on_log, is_cancelled: how the node is told and asked.
     """

@@ -8,7 +8,7 @@ class MoorlineError(Exception):
 
 
 class DeclarationError(MoorlineError):
-    """A task is declared wrongly: a bad name or option, or a function that cannot be a handler. Mend the
+    """A task is declared wrongly (a bad name or option, a function that cannot be a handler), or not at all. Mend the
     declaration.
     """
 
@@ -22,6 +22,8 @@ class TaskError(MoorlineError):
         attempt: its newest attempt.
         kind: the stable word for what happened, see `docs/reference/protocol.md`.
         message: what happened, in a sentence.
+        type: the class of the handler's exception, if there was one.
+        remote_traceback: the frames of the handler on its node, as text, if it raised.
     """
 
     def __init__(
@@ -113,11 +115,11 @@ class HubUnavailableError(HubError):
 
 
 class UnauthorizedError(HubError):
-    """There is no token, or it is unknown, revoked or expired."""
+    """There is no token, or it is unknown, revoked or expired. ``remedy`` names the role that is needed."""
 
 
 class ForbiddenError(HubError):
-    """The token's role does not allow this."""
+    """The token's role does not allow this. ``remedy`` names the role that does."""
 
 
 class InvalidTaskError(HubError):
@@ -133,7 +135,12 @@ class ConflictError(HubError):
 
 
 class ResultTimeoutError(MoorlineError, TimeoutError):
-    """The outcome did not come within the caller's time. The task goes on; wait again, or cancel it."""
+    """The outcome did not come within the caller's time. The task goes on; wait again, or cancel it.
+
+    Attributes:
+        task_id: which task.
+        timeout_s: how long was waited.
+    """
 
     def __init__(self, task_id: str, timeout_s: float) -> None:
         super().__init__(task_id, timeout_s)

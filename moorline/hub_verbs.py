@@ -91,7 +91,7 @@ class HubVerbs:
             since: submitted at this time or later; a number is seconds since 1970.
             group: of this broadcast.
             origin: of this submitter, see `Client.origin`.
-            ids: these tasks, at most 1,000.
+            ids: these tasks, at most 500.
             limit: at most so many.
 
         Raises:

@@ -46,6 +46,16 @@ class Retry:
 
     The pause before the k-th further attempt is ``initial_s * factor**(k-1)``, at most ``maximum_s``, plus or minus the
     share ``jitter`` of itself. Attempts that the death of a node cost are not counted.
+
+    Args:
+        max_attempts: how many attempts may fail before the task has, 1 to 1,000.
+        initial_s: the first pause, 0 to 7 days.
+        factor: by how much each pause is longer than the one before, 1 to 100.
+        maximum_s: the longest pause, 0 to 7 days.
+        jitter: how much of each pause is left to chance, 0 to 1.
+
+    Raises:
+        DeclarationError: a value is out of its bounds.
     """
 
     max_attempts: int = 3
@@ -64,10 +74,27 @@ class Retry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """How a task is to be run. Each field is an option of `@task` and of the HTTP API; see
-    `docs/reference/http-api.md`.
+    """How a task is to be run. Each is an option of `@task`, of `Task.options`, and of the HTTP API
+    (`docs/reference/http-api.md`).
 
-    Raises DeclarationError for a value that the hub would refuse.
+    Args:
+        priority: -1,000 to 1,000; higher ones go first.
+        requires: labels that the node must have, all equal; at most 64, with values of at most 256 characters.
+        node: the id of the only node that may run it.
+        delay_s: not before this long after the submit, 0 to 366 days.
+        not_before: not before this time; a datetime with its time zone, or seconds since 1970.
+        deadline: the task is `expired` if it has not started by this time; as ``not_before``.
+        retry: when a failed attempt is followed by another; None: never.
+        timeout_s: how long an attempt may run, up to 30 days; None: without end.
+        lease_s: how long an attempt outlives the last word between its node and the hub, 1 s to 7 days; None: 300 s.
+        on_lost: what to do when the node is gone: `retry`, or `fail` where nobody knows whether it had an effect.
+        concurrency_key: at most ``concurrency_limit`` attempts with this key run at once; 1 to 256 characters.
+        concurrency_limit: 1 to 1,000,000.
+        idempotency_key: a second submit with this key gives the first task; 1 to 256 characters.
+        labels: for people and filters; bounded as ``requires``.
+
+    Raises:
+        DeclarationError: a value that the hub would refuse.
     """
 
     priority: int = 0

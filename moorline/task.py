@@ -73,6 +73,8 @@ class Task(Generic[P, R_co]):
     def options(self, **overrides: Unpack[OptionsGiven]) -> Task[P, R_co]:
         """Give this task with other options, for one submit: ``client.submit(work.options(priority=5), …)``.
 
+        The options are those of `Options`; what is not named stays as it is.
+
         Raises:
             DeclarationError: an option is unknown or its value is refused.
         """
@@ -125,7 +127,7 @@ def task(
         name: what nodes and clients call it; the function's name unless given.
         isolation: for plain functions. `thread`: cheap, cannot be stopped from outside. `process`: a child process that
             is killed at its timeout, on cancel, or when the lease ends; the function must stand at the top of a module.
-        **options: how it is run unless a submit says otherwise, see `moorline.options.Options`.
+        **options: how it is run unless a submit says otherwise, see `moorline.Options`.
 
     Raises:
         DeclarationError: an option is unknown or refused, or the function cannot be a handler.
