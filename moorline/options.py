@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -27,7 +28,7 @@ def _check_number(what: str, value: object, low: float, high: float, *, whole: b
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
     if not is_number or (whole and not isinstance(value, int)):
         raise DeclarationError(
-            f"{what} is {value!r}; it must be {'an integer' if whole else 'a number'} from {low:g} to {high:g}"
+            f"{what} is {value!r}; it must be {'an integer' if whole else 'a number'} from {low:.10g} to {high:.10g}"
         )
 
 
@@ -181,7 +182,9 @@ def check_names(options: Mapping[str, object]) -> None:
     """Raise DeclarationError for an option that does not exist."""
     unknown = sorted(set(options) - OPTION_NAMES)
     if unknown:
-        raise DeclarationError(f"unknown option {unknown[0]!r}; there are: {', '.join(sorted(OPTION_NAMES))}")
+        near = difflib.get_close_matches(unknown[0], OPTION_NAMES, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise DeclarationError(f"unknown option {unknown[0]!r}{meant}; there are: {', '.join(sorted(OPTION_NAMES))}")
 
 
 def _check_time(what: str, value: object) -> None:

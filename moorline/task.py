@@ -39,7 +39,8 @@ class Task(Generic[P, R_co]):
         isolation: Isolation = "thread",
         defaults: Options,
     ) -> None:
-        self.name = function.__name__ if name is None else name
+        function = _checked_function(function)
+        self.name = _own_name(function) if name is None else name
         check_identifier("the name of a task", self.name)
         self.function = function
         self.is_async = inspect.iscoroutinefunction(function)
@@ -54,7 +55,7 @@ class Task(Generic[P, R_co]):
             raise DeclarationError(f"isolation is {self.isolation!r}; it must be 'thread' or 'process'")
         if self.isolation == "process" and self.is_async:
             raise DeclarationError(f"task {self.name} is async and cannot be isolated; make it a plain function")
-        qualified = self.function.__qualname__
+        qualified = getattr(self.function, "__qualname__", "<locals>")
         if self.isolation == "process" and ("<locals>" in qualified or "<lambda>" in qualified):
             raise DeclarationError(
                 f"task {self.name} ({qualified}) cannot be imported by a child process; "
@@ -84,6 +85,41 @@ class Task(Generic[P, R_co]):
 
     def __repr__(self) -> str:
         return f"<task {self.signature.text}>"
+
+
+def _checked_function(thing: Callable[P, R]) -> Callable[P, R]:
+    """Give the function to be a handler; of a task, its function. Raises DeclarationError for what can be none."""
+    if isinstance(thing, Task):
+        function: Callable[P, R] = thing.function
+        return function
+    if isinstance(thing, str):
+        raise DeclarationError(f"{thing!r} is no function; write @task(name={thing!r}) for a name")
+    if not callable(thing):
+        raise DeclarationError(f"{thing!r} is no function; write @task, or @task(priority=1), above one")
+    name = getattr(thing, "__qualname__", repr(thing))
+    if inspect.isclass(thing):
+        raise DeclarationError(f"{name} is a class; a handler is a function")
+    if inspect.isgeneratorfunction(thing) or inspect.isasyncgenfunction(thing):
+        raise DeclarationError(f"{name} is a generator, and what it gives is not JSON; return a list")
+    if _is_method(thing):
+        raise DeclarationError(
+            f"{name} is a method, and no node has its object; declare a function, or a static method"
+        )
+    return thing
+
+
+def _own_name(function: Callable[..., object]) -> str:
+    name: str = getattr(function, "__name__", "")
+    if name in {"", "<lambda>"}:
+        raise DeclarationError(f"{function!r} has no name of its own; give one: task(name='…')(…)")
+    return name
+
+
+def _is_method(function: Callable[..., object]) -> bool:
+    """Tell whether a function stands in the body of a class and wants its object first."""
+    scope, _, _ = getattr(function, "__qualname__", "").rpartition(".")
+    first = next(iter(inspect.signature(function).parameters), "")
+    return bool(scope) and not scope.endswith("<locals>") and first in {"self", "cls"}
 
 
 @overload

@@ -42,9 +42,15 @@ class LocalClient(Client):
     Args:
         tasks: what may be submitted by name. A task that is submitted itself is known from then on.
         slots: how many run at once.
+
+    Raises:
+        DeclarationError: one of the tasks is none.
+        ValueError: there are no slots.
     """
 
     def __init__(self, tasks: Iterable[Task[..., Any]] = (), *, slots: int = SLOTS) -> None:
+        if slots < 1:
+            raise ValueError(f"slots is {slots}; it must be at least 1")
         self._hub = LocalHub(tasks, slots=slots)
         super().__init__(transport=LocalTransport(self._hub))
 
@@ -93,6 +99,8 @@ def run_locally(task: Task[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Run one task as a node would, and give its value as a client would get it. Not from within an event loop.
 
     Raises:
+        RuntimeError: an event loop runs here.
+        DeclarationError: it is no task.
         TaskError: it has no value; ``remote_traceback`` says where it failed.
         BadArgumentsError: these are not arguments of the task.
         InvalidTaskError: the arguments are not JSON.
@@ -103,4 +111,8 @@ def run_locally(task: Task[..., Any], /, *args: Any, **kwargs: Any) -> Any:
             handle = await client.submit(task, *args, **kwargs)
             return await handle.result()
 
-    return asyncio.run(run())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(run())
+    raise RuntimeError("run_locally starts an event loop, and one runs here already; use LocalClient in a coroutine")

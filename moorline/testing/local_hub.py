@@ -19,6 +19,7 @@ from moorline.history_views import Attempt
 from moorline.options import Options, Retry
 from moorline.task import Task
 from moorline.task_ids import new_task_id
+from moorline.task_lines import name_of
 from moorline.testing.attempts import Conclusion, attempt, deadline_of
 from moorline.testing.local_past import LocalPast
 from moorline.views import FINAL_STATES, Explanation, LogLine, NodeReason, NodeView, Problem, Progress, TaskLogs
@@ -137,8 +138,10 @@ class LocalHub:
             self.serve(task)
 
     def serve(self, task: Task[..., Any]) -> None:
-        """Let the node have this handler; the newest one of a name counts."""
-        self._handlers[task.name] = task
+        """Let the node have this handler; the newest one of a name counts. Raises DeclarationError for what is none."""
+        if isinstance(task, str):
+            raise DeclarationError(f"{task!r} is a name; give the task itself")
+        self._handlers[name_of(task)] = task
 
     # --- verbs --------------------------------------------------------------------------------------------------------
 

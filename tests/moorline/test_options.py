@@ -39,7 +39,7 @@ def test_times_are_sent_as_seconds_and_a_retry_whole() -> None:
         ("not_before", datetime(2030, 1, 1), "without a time zone"),
         ("deadline", "tomorrow", "deadline is 'tomorrow'; it must be a number"),
         ("retry", 3, r"it must be a Retry, such as Retry\(max_attempts=3\)"),
-        ("timeout_s", 0, "timeout_s is 0"),
+        ("timeout_s", 0, "timeout_s is 0; it must be a number from 1e-06 to 2592000"),
         ("lease_s", 0.5, "lease_s is 0.5; it must be a number from 1"),
         ("on_lost", "ignore", "it must be 'retry' or 'fail'"),
         ("concurrency_key", "", "1-256 characters"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import functools
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -46,7 +48,9 @@ def test_a_name_that_cannot_stand_in_a_url_is_refused_where_it_is_written(name: 
 
 def test_an_unknown_option_is_refused_where_it_is_written() -> None:
     options: dict[str, Any] = {"prio": 3}
-    with pytest.raises(DeclarationError, match=r"unknown option 'prio'; there are: .*priority"):
+    with pytest.raises(
+        DeclarationError, match=r"unknown option 'prio' \(did you mean priority\?\); there are: .*priority"
+    ):
         task(**options)
     with pytest.raises(DeclarationError, match="unknown option 'prio'"):
         sample_tasks.add.options(**options)
@@ -74,6 +78,56 @@ def test_an_isolation_that_does_not_exist_is_refused() -> None:
 
 
 def test_a_lambda_needs_a_name() -> None:
-    with pytest.raises(DeclarationError, match="<lambda>"):
-        task(lambda: None)
+    for nameless in (lambda: None, functools.partial(print)):
+        with pytest.raises(DeclarationError, match="has no name of its own; give one: task"):
+            task(nameless)
     assert isinstance(task(name="nothing")(lambda: None), Task)
+    assert isinstance(task(name="two")(functools.partial(sample_tasks.add.function, a=2)), Task)
+
+
+class Box:
+    def open(self, key: str) -> str:
+        return key
+
+    @classmethod
+    def made(cls, key: str) -> str:
+        return key
+
+    @staticmethod
+    def closed(key: str) -> str:
+        return key
+
+
+def generated(total: int) -> Iterator[int]:
+    yield from range(total)
+
+
+async def told(total: int) -> AsyncIterator[int]:
+    yield total
+
+
+@pytest.mark.parametrize(
+    ("thing", "words"),
+    [
+        ("add", r"'add' is no function; write @task\(name='add'\)"),
+        (5, "5 is no function; write @task"),
+        (Box, "Box is a class; a handler is a function"),
+        (Box.open, r"Box\.open is a method, and no node has its object"),
+        (vars(Box)["made"].__func__, r"Box\.made is a method"),
+        (generated, "generated is a generator, and what it gives is not JSON; return a list"),
+        (told, "told is a generator"),
+    ],
+)
+def test_what_cannot_be_a_handler_is_refused_where_it_is_declared(thing: Any, words: str) -> None:
+    with pytest.raises(DeclarationError, match=words):
+        task(thing)
+
+
+def test_functions_that_know_their_object_or_need_none_can_be_handlers() -> None:
+    assert task(Box().open)("x") == task(Box.made)("x") == task(Box.closed)("x") == "x"
+
+
+async def test_a_task_can_be_declared_again_under_another_name() -> None:
+    again = task(name="again")(sample_tasks.echo)
+    assert (again.name, again.is_async, again.function) == ("again", True, sample_tasks.echo.function)
+    assert await again(3) == 3

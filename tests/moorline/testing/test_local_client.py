@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
 from moorline import (
     BadArgumentsError,
     ConflictError,
+    DeclarationError,
     HubError,
     InvalidTaskError,
     NotFoundError,
@@ -291,3 +293,14 @@ def test_one_task_can_be_run_without_any_loop() -> None:
     assert run_locally(tasks.apart, "x") == "X"
     with pytest.raises(TaskFailed, match="no luck"):
         run_locally(tasks.fail)
+
+
+async def test_what_cannot_be_run_locally_is_said() -> None:
+    with pytest.raises(RuntimeError, match="one runs here already; use LocalClient"):
+        run_locally(tasks.add, 1, 2)
+    wrong: list[Any] = [tasks.add.function, "add"]
+    for untyped in wrong:
+        with pytest.raises(DeclarationError, match=r"is not declared as a task|'add' is a name; give the task itself"):
+            LocalClient([untyped])
+    with pytest.raises(ValueError, match="slots is 0; it must be at least 1"):
+        LocalClient(slots=0)
