@@ -78,13 +78,18 @@ async function ask(method, path, body, signal) {
       throw error;
     }
     if (signal?.aborted) throw error;
-    throw new ApiError(answer?.status ?? 0, "away", "the hub does not answer", "it is asked again when it is back");
+    // What only reads is asked again. What was to change something may have been done before the answer was lost.
+    const remedy = method === "GET" ? "it is asked again when it is back" : "nothing is sent again: look whether it was done before you repeat it";
+    throw new ApiError(answer?.status ?? 0, "away", "the hub does not answer", remedy);
   }
 }
 
 /** Ask the hub who this is. Raises ApiError if it is away. */
 export async function askMe() {
-  me.set(await ask("GET", "/v1/me"));
+  const wasIn = Boolean(me.value?.csrf);
+  const who = await ask("GET", "/v1/me");
+  // Whoever is thrown out is to know that it was not the page's whim.
+  me.set({ ...who, hasEnded: who.needs_login && (wasIn || Boolean(me.value?.hasEnded)) });
   return me.value;
 }
 
@@ -99,5 +104,6 @@ export async function logIn(token) {
 
 export async function logOut() {
   await post("/logout");
+  me.set({ ...me.value, csrf: null });
   await askMe();
 }

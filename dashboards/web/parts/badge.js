@@ -3,11 +3,11 @@
 import { html } from "../vendor/preact-htm.js";
 import { useNow } from "../lib/clock.js";
 import { goBack, link, route } from "../lib/route.js";
-import { about, exact, pairs, span } from "../lib/words.js";
+import { about, exact, moment, pairs, span } from "../lib/words.js";
 
 /** A state as glyph, word and tone. */
 export function Badge({ state, note }) {
-  return html`<span class="badge ${state.tone}"><i aria-hidden="true">${state.glyph}</i>${state.word}${note && html`<small>${note}</small>`}</span>`;
+  return html`<span class="badge ${state.tone}"><i aria-hidden="true">${state.glyph}</i>${state.word}${note && html` <small>${note}</small>`}</span>`;
 }
 
 /** How long ago a moment was; it goes on counting. */
@@ -16,6 +16,13 @@ export function Ago({ at, isLong = false }) {
   if (at === null || at === undefined) return html`<span class="faint">–</span>`;
   const seconds = now - at;
   return html`<time title=${exact(at)}>${isLong ? span(seconds) : about(seconds)}</time>`;
+}
+
+/** A moment on this browser's clock, and how far it is from now. */
+export function When({ at }) {
+  const now = useNow();
+  if (at === null || at === undefined) return html`<span class="faint">–</span>`;
+  return html`<time class="when" title=${exact(at)}>${moment(at)} <small class="faint">${at > now ? `in ${about(at - now)}` : `${about(now - at)} ago`}</small></time>`;
 }
 
 /** What runs on a node, of what could. */

@@ -8,6 +8,7 @@ const words = new Store([]);
 
 // Long enough to be read twice.
 const WORDS_MS = 6_000;
+const WORDS_MAX = 3;
 
 /**
  * Ask; gives whether to go on. `text` says what will happen, `action` is the word on the button; Enter presses it unless
@@ -17,18 +18,20 @@ export function confirm({ title, text, action, isGrave = false }) {
   return new Promise((resolve) => question.set({ title, text, action, isGrave, resolve }));
 }
 
-/** Say what was done, or what went wrong. */
+/** Say what was done, or what went wrong: that stays until somebody takes it away. */
 export function say(text, tone = "good") {
-  const word = { text, tone };
-  words.set([...words.value, word].slice(-3));
-  setTimeout(() => words.set(words.value.filter((other) => other !== word)), WORDS_MS);
+  const word = { text, tone, isKept: tone === "bad" };
+  words.set([...words.value, word].slice(-WORDS_MAX));
+  if (!word.isKept) setTimeout(() => unsay(word), WORDS_MS);
 }
+
+const unsay = (word) => words.set(words.value.filter((other) => other !== word));
 
 /** Say how far something is that takes long; gives what takes the words back. */
 export function sayHowFar(text) {
   const word = { text, tone: "busy" };
   words.set([...words.value, word]);
-  return () => words.set(words.value.filter((other) => other !== word));
+  return () => unsay(word);
 }
 
 /** Do something that the hub may refuse, and say so if it does. Gives what it gave, or undefined. */
@@ -75,5 +78,5 @@ export function Questions() {
 
 export function Words() {
   const said = useStore(words);
-  return html`<div class="words" role="status">${said.map((word) => html`<p class=${word.tone}>${word.text}</p>`)}</div>`;
+  return html`<div class="words" role="status">${said.map((word) => html`<p class=${word.tone}>${word.text}${word.isKept && html` <button class="plain" aria-label="Dismiss" onClick=${() => unsay(word)}>✕</button>`}</p>`)}</div>`;
 }

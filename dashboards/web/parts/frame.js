@@ -53,7 +53,7 @@ function Pill() {
     document.title = phase === "live" && level === "ok" ? "Moorline" : `${phase === "connecting" ? "…" : `${glyph} ${word}`} · Moorline`;
   }, [phase, level]);
   if (!stats && phase === "connecting") return null;
-  return html`<a class="pill ${tone}" role="status" href=${link("overview")} title=${stats?.verdict?.reasons.join("; ") ?? ""}><i aria-hidden="true">${glyph}</i>${word}</a>`;
+  return html`<span role="status"><a class="pill ${tone}" href=${link("overview")} aria-label="Verdict: ${word}" title=${stats?.verdict?.reasons.join("; ") ?? ""}><i aria-hidden="true">${glyph}</i>${word}</a></span>`;
 }
 
 function Buttons() {
@@ -77,11 +77,13 @@ function Away() {
   </div>`;
 }
 
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "this browser";
+
 function Foot() {
   const hub = useStore(live, (value) => value.stats?.hub);
   const who = useStore(me);
   if (!hub) return null;
-  return html`<footer class="foot faint"><span>hub <code>${hub.id}</code></span><span>version ${hub.version}</span><span>up ${span(Math.floor(hub.uptime_s / 60) * 60 || hub.uptime_s)}</span>${who?.role && who.role !== "admin" && html`<span>role ${who.role}</span>`}</footer>`;
+  return html`<footer class="foot faint"><span>hub <code>${hub.id}</code></span><span>version ${hub.version}</span><span>up ${span(Math.floor(hub.uptime_s / 60) * 60 || hub.uptime_s)}</span><span>times in ${zone}</span>${who?.role && who.role !== "admin" && html`<span>role ${who.role}</span>`}</footer>`;
 }
 
 const KEYS = [

@@ -8,7 +8,8 @@ import { NOTHING } from "../lib/words.js";
  * Draw rows.
  *
  * `columns`: {label, cell(row), wide?: takes what is left, number?: stands right, sort?: the hub's name for its order,
- * rare?: left out where space is short, roomy?: holds a sentence}. `href(row)`: where Enter and a click lead; the first column's cell should hold
+ * rare?: left out where space is short, roomy?: holds a sentence,
+ * named?: holds a name that is not to be torn}. `href(row)`: where Enter and a click lead; the first column's cell should hold
  * the same as a link. `order`: the column in force, `-name` for downwards.
  */
 export function Table({ label, columns, rows, keyOf, href, order, onOrder }) {
@@ -18,11 +19,11 @@ export function Table({ label, columns, rows, keyOf, href, order, onOrder }) {
   </table>`;
 }
 
-const kind = (column) => ["number", "wide", "rare", "roomy"].filter((name) => column[name]).join(" ");
+const kind = (column) => ["number", "wide", "rare", "roomy", "named"].filter((name) => column[name]).join(" ");
 
 function Head({ column, order = "", onOrder }) {
   const { label, sort } = column;
-  if (!sort || !onOrder) return html`<th scope="col" class=${kind(column)}>${label}</th>`;
+  if (!sort || !onOrder) return html`<th scope="col" class=${kind(column)}>${label || html`<span class="unseen">Actions</span>`}</th>`;
   const isMine = order.replace(/^-/, "") === sort;
   const isDown = order.startsWith("-");
   // Numbers are looked at from the largest, names from the first.

@@ -1,69 +1,82 @@
 // What the hub itself finds wrong: firing, about to, and lately resolved; and who has been told to be quiet.
 
 import { html, useState } from "../vendor/preact-htm.js";
-import { may, post } from "../lib/api.js";
+import { may, post, withQuery } from "../lib/api.js";
 import { useFetched } from "../lib/fetched.js";
-import { link } from "../lib/route.js";
+import { route, setQuery } from "../lib/route.js";
 import { alertState } from "../lib/states.js";
 import { useNow } from "../lib/clock.js";
 import { live } from "../lib/live.js";
 import { useStore } from "../lib/store.js";
-import { counted, moment, NOTHING, quoted, span } from "../lib/words.js";
-import { Ago, Badge } from "../parts/badge.js";
+import { kindOf, whereOf } from "../lib/troubles.js";
+import { count, counted, moment, NOTHING, span } from "../lib/words.js";
+import { Badge, When } from "../parts/badge.js";
 import { attempt, Dialog } from "../parts/dialog.js";
 import { Empty, Loaded } from "../parts/notice.js";
+import { Pager } from "../parts/pager.js";
 import { Table } from "../parts/table.js";
 
 const LENGTHS = { "1 hour": 3600, "4 hours": 14_400, "1 day": 86_400, "1 week": 604_800 };
-// What one takes in at a glance; the rest is one click away.
-const FIRING_SHOWN = 6;
 
-const GRAVITY = ["critical", "warning"];
-const ORDER = ["firing", "pending", "resolved"];
+const PER_PAGE = 200;
 
-// Kinds of rules whose subject is a node's id, and those whose subject is a task's name.
-const NODE_KINDS = new Set(["node_unreachable", "node_flapping", "clock_skew", "lease_expired", "instance_conflict", "unknown_attempts", "foreign_result"]);
-const NAME_KINDS = new Set(["failure_rate", "queue_age", "no_node_for_task"]);
+const STATES = ["firing", "pending", "resolved"];
 
-const useAlerts = () => useFetched("/v1/alerts", { everyS: 3 });
-
-/** The firing ones alone, for the overview. */
-export function FiringAlerts() {
-  const alerts = useAlerts();
-  const firing = alerts.data?.alerts.filter(({ state }) => state === "firing").sort(byUrgency) ?? [];
-  if (!firing.length) return null;
-  return html`<section>
-    <header class="head"><h2>Firing alerts</h2><a href=${link("alerts")}>All alerts</a></header>
-    <ul class="firing">${firing.slice(0, FIRING_SHOWN).map((alert) => html`<li key=${alert.id} class=${alert.severity === "critical" ? "bad" : "warn"}>
-      <i aria-hidden="true">${alertState("firing").glyph}</i> <span class="what">${alert.message}</span>
-      <span><${Subject} alert=${alert} rules=${alerts.data.rules} /></span> <span class="faint">${alert.severity}, for <${Ago} at=${alert.since_at} /></span></li>`)}</ul>
-    ${firing.length > FIRING_SHOWN && html`<p class="faint">and ${counted(firing.length - FIRING_SHOWN, "more alert")}</p>`}
-  </section>`;
-}
+const EMPTY = {
+  "": "Nothing fires, and nothing did lately. What a rule finds wrong stands here.",
+  firing: "Nothing fires.",
+  pending: "Nothing is about to fire. What a rule finds stands here until it has been so for long enough.",
+  resolved: "Nothing has fired lately. The last 200 alerts that are over stand here.",
+};
 
 export function Alerts() {
-  const alerts = useAlerts();
+  const { state = "", cursor = "" } = useStore(route).query;
+  const alerts = useFetched(withQuery("/v1/alerts", { state, cursor, limit: PER_PAGE }), { everyS: cursor ? 0 : 3 });
   const [quiet, setQuiet] = useState(null);
   return html`
     <header class="head"><h1>Alerts</h1>${may("admin") && html`<span class="buttons"><${Test} /><button onClick=${() => setQuiet({})}>Silence…</button></span>`}</header>
-    <${Loaded} of=${alerts} what="Alerting">${({ alerts: all, silences, rules }) => html`
-      ${all.length ? html`<${AlertTable} alerts=${[...all].sort(byUrgency)} rules=${rules} onSilence=${may("admin") && setQuiet} />` : html`<${Empty}>Nothing is firing.<//>`}
+    <${States} state=${state} />
+    <${Loaded} of=${alerts} what="Alerting">${({ alerts: page, total, cursor: next, silences, rules, channels }) => html`
+      ${page.length ? html`<${AlertTable} alerts=${page} rules=${rules} onSilence=${may("admin") && setQuiet} />` : html`<${Empty}>${EMPTY[state] ?? EMPTY[""]}<//>`}
+      ${page.length > 0 && html`<${Pager} cursor=${next}>${counted(total, "alert")}<//>`}
       ${silences.length > 0 && html`<section><h2>Silences</h2><${Silences} silences=${silences} reload=${alerts.reload} /></section>`}
-      <section><h2>Rules</h2><${Rules} rules=${rules} /></section>
+      <section><h2>Channels</h2><${Channels} channels=${channels} /></section>
+      <details><summary><h2>${counted(rules.length, "rule")}</h2></summary><${Rules} rules=${rules} /></details>
       ${quiet && html`<${SilenceDialog} alert=${quiet} rules=${rules} onDone=${() => (setQuiet(null), alerts.reload())} />`}`}<//>
   `;
 }
 
-const byUrgency = (one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state) || GRAVITY.indexOf(one.severity) - GRAVITY.indexOf(other.severity) || other.since_at - one.since_at;
+function States({ state }) {
+  const choose = (next) => setQuery({ state: next, cursor: "" });
+  return html`<p class="choices states" role="group" aria-label="State">
+    <button aria-pressed=${state === ""} onClick=${() => choose("")}>all</button>
+    ${STATES.map((name) => html`<button key=${name} aria-pressed=${state === name} onClick=${() => choose(name)}>
+      <i class=${alertState(name).tone} aria-hidden="true">${alertState(name).glyph}</i> ${name}</button>`)}
+  </p>`;
+}
+
+/** Whom alerts are told, and whether they are: who hears nothing must not think that nothing is wrong. */
+function Channels({ channels }) {
+  const columns = [
+    { label: "Channel", named: true, cell: (channel) => html`<b>${channel.name}</b> <small class="faint">${channel.kind}</small>` },
+    { label: "State", cell: ({ failures }) => html`<${Badge} state=${failures ? { glyph: "▲", tone: "bad", word: "takes nothing" } : { glyph: "●", tone: "good", word: "well" }} />` },
+    { label: "Told of", cell: ({ severity }) => (severity === "critical" ? "critical alerts" : "all alerts") },
+    { label: "Messages that wait", number: true, cell: ({ waiting }) => count(waiting) },
+    { label: "What it met last", wide: true, cell: ({ failure, failures }) => failures > 0 && html`<span class="fault">${failure}</span> <span class="faint">${counted(failures, "try").replace("trys", "tries")} in vain</span>` },
+  ];
+  return channels.length
+    ? html`<${Table} label="Channels" columns=${columns} rows=${channels} keyOf=${({ name }) => name} />`
+    : html`<${Empty}>Nobody is told: no channel is set up. Name one in the file of <code>moorline hub --alerts</code>.<//>`;
+}
 
 function AlertTable({ alerts, rules, onSilence }) {
   const columns = [
     { label: "Alert", wide: true, cell: (alert) => html`<b>${alert.message}</b>` },
     { label: "State", cell: (alert) => html`<${AlertBadge} alert=${alert} />` },
-    { label: "Rule", cell: (alert) => html`${alert.rule} <small class="faint">${alert.severity}</small>` },
-    { label: "About", cell: (alert) => html`<${Subject} alert=${alert} rules=${rules} />` },
-    { label: "Since", number: true, cell: (alert) => html`<${Ago} at=${alert.fired_at ?? alert.since_at} />` },
-    { label: "Resolved", number: true, rare: true, cell: (alert) => (alert.resolved_at ? html`<${Ago} at=${alert.resolved_at} />` : NOTHING) },
+    { label: "Rule", named: true, cell: (alert) => html`${alert.rule} <small class="faint">${alert.severity}</small>` },
+    { label: "About", named: true, cell: (alert) => html`<${Subject} alert=${alert} rules=${rules} />` },
+    { label: "Since", cell: (alert) => html`<${When} at=${alert.fired_at ?? alert.since_at} />` },
+    { label: "Resolved", rare: true, cell: (alert) => (alert.resolved_at ? html`<${When} at=${alert.resolved_at} />` : NOTHING) },
     ...(onSilence ? [{ label: "", cell: (alert) => alert.state !== "resolved" && html`<button onClick=${() => onSilence(alert)}>Silence…</button>` }] : []),
   ];
   return html`<${Table} label="Alerts" columns=${columns} rows=${alerts} keyOf=${(alert) => alert.id} />`;
@@ -77,11 +90,8 @@ function AlertBadge({ alert }) {
 
 /** What a subject is, its rule's kind tells: a node's id, a task's name (and perhaps what it requires), or a word. */
 function Subject({ alert, rules }) {
-  const { subject } = alert;
-  const kind = rules.find(({ name }) => name === alert.rule)?.kind;
-  if (subject && NODE_KINDS.has(kind)) return html`<a href=${link("nodes", subject)}>${subject}</a>`;
-  if (subject && NAME_KINDS.has(kind) && !/\s/.test(subject)) return html`<a href=${link("tasks", "", { filter: `name=${quoted(subject)}` })}>${subject}</a>`;
-  return subject;
+  const where = whereOf(alert, rules);
+  return where ? html`<a href=${where}>${alert.subject || (kindOf(alert, rules) === "queue_age" ? "the queue" : "the fleet")}</a>` : alert.subject;
 }
 
 function Silences({ silences, reload }) {
@@ -92,7 +102,7 @@ function Silences({ silences, reload }) {
   const columns = [
     { label: "Rule", cell: (silence) => silence.rule || "all rules" },
     { label: "About", cell: (silence) => silence.subject || "everything" },
-    { label: "Until", cell: (silence) => moment(silence.until_at) },
+    { label: "Until", cell: (silence) => html`<${When} at=${silence.until_at} />` },
     { label: "By", cell: (silence) => silence.who },
     { label: "Comment", wide: true, cell: (silence) => silence.comment },
     ...(may("admin") ? [{ label: "", cell: (silence) => html`<button onClick=${() => end(silence)}>End</button>` }] : []),
@@ -134,10 +144,10 @@ function SilenceDialog({ alert, rules, onDone }) {
   return html`<${Dialog} title="Silence" onClose=${onDone}>
     <form class="stack" onSubmit=${send}>
       <h2>Silence alerts</h2>
-      <p class="faint">Nobody is told while it lasts; the alerts are still shown here.</p>
-      <label>Rule<select name="rule"><option value="">all rules</option>${rules.map(({ name }) => html`<option key=${name} selected=${name === alert.rule}>${name}</option>`)}</select></label>
+      <p class="faint">Nobody is told while it lasts. The alerts still fire and stand on this page, and count in the verdict.</p>
+      <label>Rule<select name="rule"><option value="">all rules</option>${rules.map(({ name }) => html`<option key=${name} value=${name} selected=${name === alert.rule}>${name}</option>`)}</select></label>
       <label>About<input name="subject" value=${alert.subject ?? ""} placeholder="everything" /></label>
-      <label>For<select name="length">${Object.keys(LENGTHS).map((name) => html`<option key=${name}>${name}</option>`)}</select></label>
+      <label>For<select name="length">${Object.keys(LENGTHS).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>
       <label>Comment<input name="comment" placeholder="why" maxlength="200" /></label>
       <p class="buttons"><button type="button" onClick=${onDone}>Leave it</button><button class="main">Silence</button></p>
     </form>

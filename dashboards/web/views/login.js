@@ -1,7 +1,7 @@
 // Who are you? A token becomes a cookie that no script can read.
 
 import { html, useState } from "../vendor/preact-htm.js";
-import { logIn } from "../lib/api.js";
+import { logIn, me } from "../lib/api.js";
 
 export function Login() {
   const [problem, setProblem] = useState(null);
@@ -22,6 +22,7 @@ export function Login() {
   return html`<main class="login">
     <form onSubmit=${enter}>
       <h1><${Mark} /> Moorline</h1>
+      ${me.value?.hasEnded && !problem && html`<p class="notice warn" role="status"><strong>Your login has ended.</strong> Its token ran out or was revoked. Log in to go on where you were.</p>`}
       <label>Token<input name="token" type="password" required autofocus autocomplete="current-password" spellcheck="false" placeholder="moor_…" /></label>
       ${problem && html`<div class="notice warn" role="alert"><p><strong>${problem.message}</strong></p>${problem.remedy && html`<p>${problem.remedy}</p>`}</div>`}
       <button class="main" disabled=${isBusy}>Log in</button>

@@ -7,7 +7,7 @@ import { hubNow } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { count, exact, moment, NOTHING, quoted, short, span } from "../lib/words.js";
 import { nodeState } from "../lib/states.js";
-import { Ago, Back, Badge, Labels, Slots } from "../parts/badge.js";
+import { Ago, Back, Badge, Labels, Slots, When } from "../parts/badge.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { Facts } from "../parts/facts.js";
 import { Loaded } from "../parts/notice.js";
@@ -64,10 +64,11 @@ function NodeFacts({ node }) {
     ["Load", node.load === null ? NOTHING : node.load.toFixed(2)],
     ["Outbox", node.outbox ?? NOTHING],
     ["Connects", `${count(node.connects)}, ${count(node.disconnects)} ended`],
-    ["Last disconnect", left ? html`<time title=${exact(left.at)}>${moment(left.at)}</time> <span class="faint">${left.reason}</span>` : "never"],
+    ["Last disconnect", left ? html`<${When} at=${left.at} /> <span class="faint">${left.reason}</span>` : "never"],
     ["Done", html`${count(totals.succeeded)} succeeded, ${count(totals.failed)} failed, ${count(totals.lost)} lost`],
     ["Ran for", span(totals.run_s)],
-    ["First seen", html`<time title=${exact(node.first_seen_at)}>${moment(node.first_seen_at)}</time>`],
+    ["First seen", html`<${When} at=${node.first_seen_at} />`],
+    ["Last heard of", node.session_id ? null : html`<${When} at=${node.last_seen_at} />`],
     ["Version", node.version],
     ["Id", html`<code>${node.id}</code>`],
     ["Labels", Object.keys(node.labels ?? {}).length ? html`<${Labels} labels=${node.labels} />` : "none"],
@@ -93,5 +94,5 @@ function Reasons({ spans }) {
 
 function Running({ id }) {
   const page = useFetched(`/v1/tasks?state=running&node=${encodeURIComponent(id)}&limit=100`, { everyS: 3 });
-  return html`<${Loaded} of=${page}>${({ tasks }) => (tasks.length ? html`<${TaskTable} tasks=${tasks} without=${["Node"]} />` : html`<p class="notice quiet">Nothing.</p>`)}<//>`;
+  return html`<${Loaded} of=${page}>${({ tasks }) => (tasks.length ? html`<${TaskTable} tasks=${tasks} without=${["Node"]} />` : html`<p class="notice quiet">Nothing. What it runs stands here while it runs.</p>`)}<//>`;
 }

@@ -6,12 +6,23 @@ import { hubNow, live } from "../lib/live.js";
 import { link, route, setQuery } from "../lib/route.js";
 import { verdict } from "../lib/states.js";
 import { useStore } from "../lib/store.js";
-import { count, counted, NOTHING, short, span } from "../lib/words.js";
+import { troubles } from "../lib/troubles.js";
+import { count, counted, exact, moment, NOTHING, quoted, short, span } from "../lib/words.js";
+import { useNow } from "../lib/clock.js";
 import { Ago } from "../parts/badge.js";
 import { Chart } from "../parts/chart.js";
 import { NodeMap } from "../parts/map.js";
 import { Loaded } from "../parts/notice.js";
-import { FiringAlerts } from "./alerts.js";
+
+// What one takes in at a glance; the rest is one click away.
+const TROUBLES_SHOWN = 8;
+const ERRORS_SHOWN = 5;
+
+// Errors that are older belong to another story.
+const ERRORS_WITHIN_S = 600;
+
+// Alerts that are read for the verdict: from four on, those of one rule are one line.
+const ALERTS_READ = 200;
 
 // The shortest time that a chart spans: less would be labelled by half minutes.
 const SHORTEST_S = 300;
@@ -29,20 +40,53 @@ export function Overview() {
   if (!stats) return html`<p class="notice quiet" aria-busy="true">Waiting for the hub…</p>`;
   return html`
     <${Verdict} stats=${stats} />
+    <${Failing} />
     <${Figures} stats=${stats} />
-    ${stats.alerts?.firing > 0 && html`<${FiringAlerts} />`}
     <${Fleet} />
     <${Charts} />
   `;
 }
 
+// What alerts say changes slowly; that one begins or ends is to be seen at once.
+const alertsTurn = (stats) => stats && `${stats.alerts?.firing} ${Math.floor(stats.hub.uptime_s / 10)}`;
+
+/** The hub's word, and below it what is wrong, each with a link to where it can be seen. */
 function Verdict({ stats }) {
-  const { level = "ok", reasons = [] } = stats.verdict ?? {};
+  const { level = "ok" } = stats.verdict ?? {};
   const { glyph, tone, word } = verdict(level);
-  const [first, ...others] = reasons.length ? reasons : [calmWords(stats)];
+  // Alerts that begin and end are read at once; what they say is kept up to date.
+  const alerts = useFetched(`/v1/alerts?state=firing&limit=${ALERTS_READ}`, { everyS: 5, changed: alertsTurn });
+  const nowS = useNow();
+  const wrong = troubles({ stats, ...alerts.data, nowS });
   return html`<section class="verdict ${tone}" aria-label="Verdict">
-    <p class="big"><i aria-hidden="true">${glyph}</i>${word}</p>
-    <div><p class="why">${first}</p>${others.map((reason) => html`<p key=${reason}>${reason}</p>`)}</div>
+    <h1 class="big"><i aria-hidden="true">${glyph}</i>${word}</h1>
+    ${wrong.length
+      ? html`<ul class="troubles">${wrong.slice(0, TROUBLES_SHOWN).map((trouble) => html`<${Trouble} key=${trouble.key} trouble=${trouble} />`)}
+          ${wrong.length > TROUBLES_SHOWN && html`<li><i aria-hidden="true"></i><span class="what"><a href=${link("alerts")}>and ${count(wrong.length - TROUBLES_SHOWN)} more</a></span></li>`}</ul>`
+      : html`<p class="why">${calmWords(stats)}</p>`}
+  </section>`;
+}
+
+function Trouble({ trouble: { tone, text, href, since, note, silencedUntil } }) {
+  return html`<li class=${tone}>
+    <i aria-hidden="true">${tone === "bad" ? "■" : tone === "warn" ? "▲" : "‖"}</i>
+    <span class="what">${href ? html`<a href=${href}>${text}</a>` : text}</span>
+    <span class="note">${note}${note && since ? ", " : ""}${since ? html`for <${Ago} at=${since} />` : ""}${silencedUntil ? `, silenced until ${moment(silencedUntil)}` : ""}</span>
+  </li>`;
+}
+
+/** What fails at the moment: a thousand tasks that fail alike are one line. */
+function Failing() {
+  const page = useFetched("/v1/errors?limit=50", { everyS: 10 });
+  const nowS = useNow();
+  const lately = (page.data?.groups ?? []).filter(({ last_at: at }) => nowS - at < ERRORS_WITHIN_S);
+  if (!lately.length) return null;
+  return html`<section>
+    <header class="head"><h2>Failed in the last 10 minutes</h2><a href=${link("errors")}>All errors</a></header>
+    <ul class="failing">${lately.slice(0, ERRORS_SHOWN).map((group) => html`<li key=${group.id}>
+      <span class="what"><a href=${link("tasks", "", { filter: `errorgroup=${quoted(group.id)}` })}>${group.name}: ${group.type || group.kind}</a> <span class="faint">${group.message}</span></span>
+      <span class="note">${counted(group.count, "time")} since <time title=${exact(group.first_at)}>${moment(group.first_at)}</time>, last <${Ago} at=${group.last_at} /> ago</span></li>`)}</ul>
+    ${lately.length > ERRORS_SHOWN && html`<p class="faint">and <a href=${link("errors")}>${counted(lately.length - ERRORS_SHOWN, "more kind")}</a></p>`}
   </section>`;
 }
 
@@ -53,16 +97,17 @@ function calmWords({ nodes, tasks }) {
 
 function Figures({ stats }) {
   const { tasks, nodes, rates = {} } = stats;
-  const away = (nodes.unreachable ?? 0) + (nodes.draining ?? 0);
+  const { unreachable = 0, draining = 0, gone = 0 } = nodes;
+  const away = [unreachable && `${count(unreachable)} unreachable`, draining && `${count(draining)} draining`].filter(Boolean).join(", ");
   const tasksWith = (state) => link("tasks", "", { filter: `state=${state}` });
   return html`<section class="figures" aria-label="Counts">
     <${Figure} label="Queued" value=${count(tasks.queued ?? 0)} href=${tasksWith("queued")}
       note=${stats.oldest_queued_at ? html`oldest waits <${Ago} at=${stats.oldest_queued_at} isLong=${true} />` : "nothing waits"} />
     <${Figure} label="Running" value=${count(tasks.running ?? 0)} href=${tasksWith("running")} note="${short(rates.started ?? 0)}/s started" />
     <${Figure} label="Finished" value=${html`${short(rates.finished ?? 0)}<small>/s</small>`} href=${tasksWith("succeeded")} note="${short(rates.succeeded ?? 0)}/s succeeded" />
-    <${Figure} label="Failed" value=${html`${short(rates.failed ?? 0)}<small>/s</small>`} href=${tasksWith("failed")} tone=${rates.failed > 0 ? "warn" : ""} note="${count(tasks.failed ?? 0)} kept" />
-    <${Figure} label="Nodes online" value=${count(nodes.online ?? 0)} href=${link("nodes")} note=${away ? `${count(away)} draining or unreachable` : `${count(nodes.gone ?? 0)} gone`} tone=${nodes.unreachable ? "warn" : ""} />
-    <${Figure} label="Scheduled" value=${count(tasks.scheduled ?? 0)} href=${tasksWith("scheduled")} note="for a time or a retry" />
+    <${Figure} label="Failed" value=${html`${short(rates.failed ?? 0)}<small>/s</small>`} href=${tasksWith("failed")} tone=${rates.failed > 0 ? "warn" : ""} note="${count(tasks.failed ?? 0)} in all" />
+    <${Figure} label="Nodes online" value=${count(nodes.online ?? 0)} href=${link("nodes")} note=${away || `${count(gone)} gone`} tone=${nodes.unreachable ? "warn" : ""} />
+    <${Figure} label="Scheduled" value=${count(tasks.scheduled ?? 0)} href=${tasksWith("scheduled")} note="wait for a time or a retry" />
   </section>`;
 }
 

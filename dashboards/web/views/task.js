@@ -6,8 +6,8 @@ import { useFetched } from "../lib/fetched.js";
 import { followEvents } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { taskState } from "../lib/states.js";
-import { counted, exact, moment, pairs, pretty, quoted, span } from "../lib/words.js";
-import { Ago, Back, Badge, Labels, Progress } from "../parts/badge.js";
+import { count, counted, exact, moment, pairs, pretty, quoted, span } from "../lib/words.js";
+import { Ago, Back, Badge, Labels, Progress, When } from "../parts/badge.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { Facts } from "../parts/facts.js";
 import { Loaded } from "../parts/notice.js";
@@ -15,7 +15,7 @@ import { Timeline } from "../parts/timeline.js";
 
 const FINAL = new Set(["succeeded", "failed", "cancelled", "expired", "lost"]);
 const WAITS = new Set(["scheduled", "queued"]);
-const SHOWN = new Set(["origin", "labels", "requires", "node", "priority"]);
+const SHOWN = new Set(["origin", "labels", "requires", "node", "priority", "deadline", "not_before", "delay_s"]);
 const RETRIED = new Set(["failed", "cancelled", "expired", "lost"]);
 
 // As many lines as a browser scrolls through without effort; the hub keeps the rest.
@@ -24,8 +24,9 @@ const LINES_MAX = 2_000;
 // Events of one task come one by one; it is read again at most this often.
 const READ_EVERY_MS = 400;
 
-// Nodes whose reasons are listed.
-const REASONS_MAX = 50;
+// Reasons that are listed, and nodes of each that are named.
+const REASONS_MAX = 20;
+const NAMES_MAX = 8;
 
 export function Task({ id }) {
   const path = `/v1/tasks/${encodeURIComponent(id)}`;
@@ -92,13 +93,14 @@ function Fault({ error }) {
 function TaskFacts({ task }) {
   // What has a place of its own here is not told twice.
   const options = Object.entries(task.options).filter(([name]) => !SHOWN.has(name));
-  const at = (when) => when && html`<time title=${exact(when)}>${moment(when)}</time>`;
+  const at = (when) => when && html`<${When} at=${when} />`;
+  const couldStartAt = Math.max(task.submitted_at, task.due_at ?? 0);
   return html`<${Facts} facts=${[
     ["Id", html`<code>${task.id}</code>`],
     ["Node", task.node && html`<a href=${link("nodes", task.node)}>${task.node}</a>`],
     ["Attempt", task.attempt ? `${task.attempt}${task.failures || task.losses ? ` (${task.failures} failed, ${task.losses} lost)` : ""}` : "none yet"],
     ["Submitted", at(task.submitted_at)],
-    ["Waited", span(task.wait_s)],
+    ["Waited", task.state === "queued" ? html`<${Ago} at=${couldStartAt} isLong=${true} />` : span(task.wait_s)],
     ["Ran", task.state === "running" ? html`<${Ago} at=${task.started_at} isLong=${true} />` : span(task.run_s)],
     ["Finished", at(task.finished_at)],
     ["Not before", at(task.due_at)],
@@ -109,8 +111,14 @@ function TaskFacts({ task }) {
     ["Submitter", task.origin],
     ["Broadcast", task.group && html`<a href=${link("tasks", "", { filter: `group=${quoted(task.group)}` })}>${task.group}</a>`],
     ["Labels", pairs(task.labels).length ? html`<${Labels} labels=${task.labels} />` : null],
-    ["Options", options.length ? html`<code>${JSON.stringify(Object.fromEntries(options))}</code>` : null],
+    ["Options", options.length ? html`<code>${options.map(optionWords).join(", ")}</code>` : null],
   ]} />`;
+}
+
+/** An option with its unit: "timeout 30 s", "retry max_attempts=4 initial=3.0 s". */
+function optionWords([name, value]) {
+  if (value !== null && typeof value === "object") return `${name} ${Object.entries(value).map(([key, one]) => optionWords([key, one]).replace(" ", "=")).join(" ")}`;
+  return name.endsWith("_s") ? `${name.slice(0, -2)} ${span(value)}` : `${name} ${value}`;
 }
 
 function Attempts({ task, of }) {
@@ -128,9 +136,21 @@ function Explain({ path }) {
   const said = useFetched(`${path}/explain`, { everyS: 5 });
   return html`<${Loaded} of=${said} what="An explanation">${({ summary, nodes }) => html`
     <p>${summary}</p>
-    ${nodes.length > 0 && html`<ul class="reasons">${nodes.slice(0, REASONS_MAX).map(({ node_id, reason, detail }) => html`<li key=${node_id}>
-      <a href=${link("nodes", node_id)}>${node_id}</a> <span class="label">${reason.replaceAll("_", " ")}</span> <span class="faint">${detail}</span></li>`)}</ul>`}
-    ${nodes.length > REASONS_MAX && html`<p class="faint">and ${counted(nodes.length - REASONS_MAX, "more node")}</p>`}`}<//>`;
+    ${nodes.length > 0 && html`<ul class="reasons">${alike(nodes).slice(0, REASONS_MAX).map(({ reason, detail, ids }) => html`<li key=${`${reason} ${detail}`}>
+      <span class="label">${reason.replaceAll("_", " ")}</span> <span>${detail}</span>
+      <span class="faint">${ids.length > 1 ? `${counted(ids.length, "node")}: ` : ""}</span>
+      ${ids.slice(0, NAMES_MAX).map((id) => html`<a key=${id} href=${link("nodes", id)}>${id}</a> `)}${ids.length > NAMES_MAX && html`<span class="faint">and ${count(ids.length - NAMES_MAX)} more</span>`}</li>`)}</ul>`}`}<//>`;
+}
+
+/** Nodes of which the same is true are one line: there may be hundreds. */
+function alike(nodes) {
+  const found = new Map();
+  for (const { node_id: id, reason, detail } of nodes) {
+    const key = `${reason} ${detail}`;
+    if (!found.has(key)) found.set(key, { reason, detail, ids: [] });
+    found.get(key).ids.push(id);
+  }
+  return [...found.values()];
 }
 
 function Log({ path, lines }) {

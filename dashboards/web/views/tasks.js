@@ -20,10 +20,10 @@ const PER_PAGE = 100;
 const COLUMNS = [
   { label: "Task", cell: (task) => html`<a class="main" href=${link("tasks", task.id)}>${task.name}</a> <small class="faint id">${task.id}</small>` },
   { label: "State", cell: (task) => html`<${Badge} state=${taskState(task.state)} />` },
-  { label: "Node", cell: (task) => task.node && html`<a href=${link("nodes", task.node)}>${task.node}</a>` },
+  { label: "Node", named: true, cell: (task) => task.node && html`<a href=${link("nodes", task.node)}>${task.node}</a>` },
   { label: "Attempt", number: true, rare: true, cell: (task) => task.attempt || NOTHING },
   { label: "Age", number: true, cell: (task) => html`<${Ago} at=${task.submitted_at} />` },
-  { label: "Waited", number: true, rare: true, cell: (task) => span(task.wait_s) },
+  { label: "Waited", number: true, rare: true, cell: (task) => (task.state === "queued" ? html`<${Ago} at=${Math.max(task.submitted_at, task.due_at ?? 0)} />` : span(task.wait_s)) },
   { label: "Ran", number: true, cell: (task) => (task.state === "running" ? html`<${Ago} at=${task.started_at} />` : span(task.run_s)) },
   { label: "Details", wide: true, cell: (task) => html`<${Details} task=${task} />` },
 ];
@@ -52,7 +52,7 @@ export function Tasks() {
     </header>
     <${States} filter=${filter} />
     <${Loaded} of=${page} what="The list of tasks">${({ tasks, cursor: next }) => html`
-      ${tasks.length ? html`<${TaskTable} tasks=${tasks} />` : html`<${Empty}>${filter ? "No task matches this filter." : "No task has been submitted yet."}<//>`}
+      ${tasks.length ? html`<${TaskTable} tasks=${tasks} />` : html`<${Empty}>${filter ? "No task matches this filter." : "No task has been submitted yet. The newest will stand first here."}<//>`}
       <${Pager} cursor=${next}>${counted(tasks.length, "task")} on this page<//>`}<//>
   `;
 }

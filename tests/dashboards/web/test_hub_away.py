@@ -46,5 +46,18 @@ async def test_a_page_that_is_opened_while_the_hub_is_away_comes_up_when_it_is_b
     await expect(page.get_by_role("alert")).to_be_visible()
     await page.keyboard.press("2")
     await expect(page.locator("main h1")).to_have_text("Nodes")
+    await expect(page.get_by_text("Not read yet: the hub is away.")).to_be_visible()
     fleet.hub.start()
     await expect(page.locator("tr[data-row]", has_text="n1")).to_be_visible()
+
+
+async def test_an_action_that_met_no_hub_does_not_claim_to_be_sent_again(visitor: Visitor, fleet: Fleet) -> None:
+    visitor.tolerated = OF_A_HUB_THAT_IS_AWAY
+    page = await visitor.open("#/tasks")
+    await expect(page.get_by_role("button", name="Cancel all…")).to_be_visible()
+    fleet.hub.kill()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.get_by_role("button", name="Cancel all…").click()
+    await expect(page.locator(".words p")).to_contain_text("nothing is sent again")
+    fleet.hub.start()
+    await expect(page.locator(".away")).to_have_count(0)

@@ -75,6 +75,7 @@ async def test_logging_out_asks_for_a_token_again(visitor: Visitor, guarded: Gua
     await log_in(page, guarded.admin.secret)
     await page.get_by_role("button", name="Log out").click()
     await expect(page.get_by_label("Token")).to_be_visible()
+    await expect(page.get_by_text("Your login has ended.")).to_have_count(0)
     await page.reload()
     await expect(page.get_by_label("Token")).to_be_visible()
 
@@ -122,3 +123,4 @@ async def test_a_login_holds_over_a_restart_and_ends_with_its_token(visitor: Vis
     await expect(page.locator(".verdict")).to_be_visible()
     assert revoke_token(state, mine.id)
     await expect(page.get_by_label("Token")).to_be_visible()
+    await expect(page.get_by_text("Your login has ended.")).to_be_visible()

@@ -56,9 +56,52 @@ async def test_an_alert_about_a_task_s_name_leads_to_the_tasks_of_this_name(visi
     failed = [await client.submit(app.fail, message="often") for _ in range(20)]
     page = await visitor.open("#/alerts")
     about = page.get_by_role("link", name=failed[0].name, exact=True)
-    await expect(about).to_have_attribute("href", f"#/tasks?filter=name%3D{failed[0].name}", timeout=30_000)
+    await expect(about).to_have_attribute("href", f"#/tasks?filter=state%3Dfailed+name%3D{failed[0].name}", timeout=30_000)
     await about.click()
     await expect(row(page, failed[-1].id)).to_be_visible()
+    await page.keyboard.press("1")
+    cause = page.locator(".troubles a", has_text=f"attempts of {failed[0].name} failed")
+    await expect(cause).to_have_attribute("href", f"#/tasks?filter=state%3Dfailed+name%3D{failed[0].name}")
+    await expect(page.locator(".failing li", has_text="RuntimeError")).to_contain_text("ago")
+
+
+async def test_what_waits_says_for_how_long_and_why(visitor: Visitor, client: Client) -> None:
+    waiting = await client.submit(app.noop.options(requires={"gpu": "none"}, timeout_s=90, labels={"for": "why"}))
+    page = await visitor.open("#/tasks?filter=label.for=why")
+    await expect(row(page, waiting.id).locator("[data-label=Waited] time")).to_be_visible()
+    await row(page, waiting.id).click()
+    facts = page.locator(".facts div")
+    await expect(facts.filter(has_text="Waited").locator("time")).to_be_visible()
+    await expect(facts.filter(has_text="Submitted")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d \d+s ago"))
+    await expect(facts.filter(has_text="Options")).to_contain_text("timeout 1m 30s")
+    await expect(page.locator(".reasons li")).to_contain_text("requires gpu=none, has no gpu")
+    await client.cancel(waiting.id)
+
+
+async def test_whom_alerts_are_told_is_said_even_if_it_is_nobody(visitor: Visitor) -> None:
+    page = await visitor.open("#/alerts?state=pending")
+    await expect(page.get_by_text("Nobody is told: no channel is set up.")).to_be_visible()
+    await expect(page.get_by_text("Nothing is about to fire.")).to_be_visible()
+    await expect(page.get_by_role("button", name="pending")).to_have_attribute("aria-pressed", "true")
+
+
+async def test_an_alert_is_silenced_for_a_time_and_says_so_everywhere(visitor: Visitor, client: Client) -> None:
+    for _ in range(20):
+        await client.submit(app.fail, message="often")
+    page = await visitor.open("#/alerts?state=firing")
+    await page.locator("tr", has_text="failure_rate").get_by_role("button", name="Silence…").click()
+    await page.get_by_label("Comment").fill("known")
+    await page.get_by_role("dialog").get_by_role("button", name="Silence", exact=True).click()
+    silence = page.get_by_role("table", name="Silences").locator("tbody tr")
+    await expect(silence).to_contain_text("failure_rate")
+    await expect(silence).to_contain_text("known")
+    await expect(silence.locator("time")).to_contain_text("in ")
+    await expect(page.locator("tr", has_text="failure_rate").first).to_contain_text("silenced until")
+    await page.keyboard.press("1")
+    await expect(page.locator(".troubles .calm")).to_contain_text("silenced until")
+    await page.keyboard.press("6")
+    await silence.get_by_role("button", name="End").click()
+    await expect(silence).to_have_count(0)
 
 
 @pytest.mark.parametrize("view", ["nothing", "constructor", "__proto__/toString"])
@@ -214,6 +257,53 @@ async def test_a_node_is_drained_after_a_question(visitor: Visitor, fleet: Fleet
     await page.get_by_role("dialog").get_by_role("button", name="Drain").click()
     await expect(page.locator("h1")).to_contain_text("gone")
     assert node.wait() == 0
+
+
+async def test_many_nodes_are_cordoned_after_their_number_was_told(visitor: Visitor, fleet: Fleet) -> None:
+    for number in range(3):
+        fleet.add_node(f"many-{number}", "--label", "site=oslo")
+    page = await visitor.open("#/nodes?filter=label.site=oslo")
+    await expect(page.locator("tr[data-row]")).to_have_count(3)
+    await page.get_by_role("button", name="Cordon all…", exact=True).click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Cordon 3 nodes?")
+    await expect(page.get_by_role("dialog")).to_contain_text("many-0, many-1, many-2.")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await expect(page.locator("tr", has_text="cordoned")).to_have_count(0)
+    await page.get_by_role("button", name="Cordon all…", exact=True).click()
+    await page.get_by_role("button", name="Cordon 3 nodes").click()
+    await expect(page.get_by_role("status").get_by_text("3 nodes cordoned.")).to_be_visible()
+    await expect(page.locator("tr[data-row]", has_text="cordoned")).to_have_count(3)
+    # There is nothing more to be done to them, and that is said instead of asked.
+    await page.get_by_role("button", name="Cordon all…", exact=True).click()
+    await expect(page.get_by_text("No node here can be cordoned.")).to_be_visible()
+    await page.get_by_role("button", name="Drain all…").click()
+    await page.get_by_role("button", name="Drain 3 nodes").click()
+    await expect(page.locator("tr[data-row]", has_text="gone")).to_have_count(3)
+
+
+async def test_who_drains_all_that_is_online_is_told(visitor: Visitor) -> None:
+    page = await visitor.open("#/nodes")
+    await expect(page.locator("tr[data-row]").first).to_be_visible()
+    await page.get_by_role("button", name="Drain all…").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("These are all nodes that are online")
+    await expect(page.get_by_role("button", name="Leave it")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tr", has_text="draining")).to_have_count(0)
+
+
+async def test_what_was_refused_is_said_until_it_is_taken_away(visitor: Visitor, client: Client) -> None:
+    visitor.tolerated = "status of 400"
+    page = await visitor.open("#/tasks?filter=stat=failed")
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.clock.install(time=time.time())
+    await page.get_by_role("button", name="Retry all…").click()
+    said = page.locator(".words p")
+    await expect(said).to_contain_text("stat")
+    await page.clock.fast_forward("01:00")
+    await expect(said).to_be_visible()
+    await said.get_by_role("button", name="Dismiss").click()
+    await expect(said).to_have_count(0)
 
 
 async def test_many_are_retried_after_their_number_was_told(visitor: Visitor, client: Client) -> None:
