@@ -32,6 +32,8 @@ const ALERTS = {
   silenced: ["‖", "calm"],
 };
 
+// Those that a node can be in; cordoned it is beside them.
+export const NODE_STATES = Object.keys(NODES).filter((state) => state !== "cordoned");
 export const TASK_STATES = Object.keys(TASKS);
 
 const looked = (table, state) => {

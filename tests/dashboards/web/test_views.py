@@ -56,7 +56,9 @@ async def test_an_alert_about_a_task_s_name_leads_to_the_tasks_of_this_name(visi
     failed = [await client.submit(app.fail, message="often") for _ in range(20)]
     page = await visitor.open("#/alerts")
     about = page.get_by_role("link", name=failed[0].name, exact=True)
-    await expect(about).to_have_attribute("href", f"#/tasks?filter=state%3Dfailed+name%3D{failed[0].name}", timeout=30_000)
+    await expect(about).to_have_attribute(
+        "href", f"#/tasks?filter=state%3Dfailed+name%3D{failed[0].name}", timeout=30_000
+    )
     await about.click()
     await expect(row(page, failed[-1].id)).to_be_visible()
     await page.keyboard.press("1")
