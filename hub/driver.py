@@ -142,6 +142,10 @@ class Driver:
                     self._peers.send(effect.connection, effect.frames)
                 case does.Mark():
                     self._peers.mark(effect.connection)
+                case does.StopReading():
+                    self._peers.stop_reading(effect.connection)
+                case does.ReadOn():
+                    self._peers.read_on(effect.connection)
                 case does.Close():
                     self._peers.close(effect.connection, effect.code, effect.reason)
                 case does.Reply():

@@ -189,7 +189,7 @@ class Gateway:
             self._peers.remove(number)
             self._events.node_closed(number, reason)
 
-    async def _listen(self, number: ConnectionId, socket: ServerConnection) -> str:
+    async def _listen(self, number: ConnectionId, socket: Socket) -> str:
         """Take messages until the connection ends; give the reason."""
         try:
             while True:
@@ -198,6 +198,8 @@ class Gateway:
                 frames = self._decoder.decode(message)
                 if frames:
                     self._events.node_frames(number, frames)
+                if socket.unread is not None:
+                    await socket.unread
         except ConnectionClosed as closed:
             return _close_reason(closed)
         except ProtocolError as error:

@@ -43,6 +43,9 @@ UNREAD_BYTES_MAX = 2 * MESSAGE_BYTES_MAX
 class Socket(ServerConnection):
     """A WebSocket whose peer has to read what it is answered, and that need not be waited for while it does."""
 
+    unread: asyncio.Future[None] | None = None
+    """What whoever reads this waits for before the next message; None: it may be read."""
+
     @property
     def takes_more(self) -> bool:
         """Whether a message may be written at once: the connection is open, and its peer reads."""
@@ -54,6 +57,28 @@ class Socket(ServerConnection):
         """
         self.protocol.send_text(message)
         self.send_data()
+
+    def stop_reading(self) -> None:
+        """Take nothing more from the network until `read_on`. Twice is harmless."""
+        if self.unread is None:
+            self.unread = self.loop.create_future()
+            self.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Take again what comes. Twice is harmless."""
+        unread, self.unread = self.unread, None
+        if unread is None:
+            return
+        if not unread.done():
+            unread.set_result(None)
+        # The library may have had enough for a reason of its own; then it goes on by itself.
+        if not self.recv_messages.paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let whoever waits to read see that there is no more."""
+        self.read_on()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; drop the connection if too many of ours wait."""
@@ -179,6 +204,18 @@ class Peers:
             return
         peer.is_marked = True
         self._wake(peer)
+
+    def stop_reading(self, number: ConnectionId) -> None:
+        """Leave unread what comes on a connection, until `read_on`."""
+        peer = self._peers.get(number)
+        if peer is not None:
+            peer.socket.stop_reading()
+
+    def read_on(self, number: ConnectionId) -> None:
+        """Read again what comes on a connection."""
+        peer = self._peers.get(number)
+        if peer is not None:
+            peer.socket.read_on()
 
     def close(self, number: ConnectionId, code: CloseCode, reason: str) -> None:
         """Close a connection after what waits to be sent on it; one that does not read is not waited for."""

@@ -110,6 +110,9 @@ class Connections:
                 del self._open[number]
                 told.append(does.Close(number, CloseCode.TOO_SLOW, f"no `register` within {REGISTER_WITHIN_S:.0f} s"))
         for session in list(self._state.roster):
+            if session.is_unread and session.connection is not None:
+                # It is this hub that does not listen.
+                session.heard_s = now_s
             silent_s = now_s - session.heard_s
             if session.connection is None:
                 if silent_s > REMEMBERED_S:

@@ -81,6 +81,16 @@ class HubCore:
         return self._silences.is_suspicious
 
     @property
+    def results_waiting_bytes(self) -> int:
+        """What the results that are on their way to the store take, roughly."""
+        return self._results.waiting_bytes
+
+    @property
+    def connections_unread(self) -> int:
+        """How many connections are not read until that is less."""
+        return self._results.unread
+
+    @property
     def sessions_live(self) -> int:
         """How many sessions have a connection and are reconciled."""
         return self._state.roster.live_count
@@ -278,7 +288,7 @@ class HubCore:
         self._timetable.failed()
         match ticket:
             case does.RecordTicket():
-                self._results.failed(ticket)
+                told += self._results.failed(ticket)
             case does.ReleaseTicket():
                 self._silences.failed(ticket, now)
             case does.RegisterTicket():

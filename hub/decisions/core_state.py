@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from hub.decisions.absences import Absences
 from hub.decisions.backlog import BACKLOG_BYTES_MAX
+from hub.decisions.intake import IntakeBounds
 from hub.decisions.roster import Roster
 from hub.store.tasks import WEEK_S
 from protocol.frames import HubLimits
@@ -26,6 +27,7 @@ class CoreSettings(Struct, frozen=True, kw_only=True):
     retention_count: int = 1_000_000
     gone_after_s: float = 3600.0
     backlog_bytes_max: int = BACKLOG_BYTES_MAX
+    intake: IntakeBounds = IntakeBounds()
 
 
 class CoreState:

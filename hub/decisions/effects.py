@@ -49,11 +49,12 @@ class RegisterTicket(Ticket, frozen=True, kw_only=True):
 
 
 class RecordTicket(Ticket, frozen=True, kw_only=True):
-    """Results of this node, in the operation's order."""
+    """Results of this node, in the operation's order; ``size_bytes``: what they take while they wait."""
 
     node_id: str
     instance_id: str
     keys: Sequence[AttemptKey]
+    size_bytes: int
 
 
 class FetchTicket(Ticket, frozen=True, kw_only=True):
@@ -102,6 +103,18 @@ class Mark(Struct, frozen=True):
     connection: ConnectionId
 
 
+class StopReading(Struct, frozen=True):
+    """Read no more of what comes on this connection until `ReadOn`; it waits at the node."""
+
+    connection: ConnectionId
+
+
+class ReadOn(Struct, frozen=True):
+    """Read again what comes on this connection."""
+
+    connection: ConnectionId
+
+
 class Close(Struct, frozen=True):
     """Close this connection after what was to be sent on it."""
 
@@ -142,4 +155,4 @@ class Alarm(Struct, frozen=True, kw_only=True):
     attempt: int | None = None
 
 
-Effect: TypeAlias = Persist | Send | Mark | Close | Reply | Tell | Alarm
+Effect: TypeAlias = Persist | Send | Mark | StopReading | ReadOn | Close | Reply | Tell | Alarm

@@ -154,6 +154,7 @@ class Reception:
         # It is heard of: a release that is asked for from here on must not find its old silence.
         self._state.absences.end((session.node_id, session.instance_id))
         session.settling.clear()
+        session.is_unread = False
         session.aside = 0
         operation = RegisterNode(
             node_id=session.node_id,

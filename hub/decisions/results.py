@@ -1,4 +1,7 @@
-"""Results of attempts: taken in, put to the store, and acked once they are committed."""
+"""Results of attempts: taken in, put to the store, and acked once they are committed.
+
+What waits for the store is bounded: past that the connections that bring it are not read (`hub.decisions.intake`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from msgspec import UnsetType
 
 from hub.decisions import effects as does
 from hub.decisions.core_state import CoreState
-from hub.decisions.effects import Effect
+from hub.decisions.effects import ConnectionId, Effect
+from hub.decisions.intake import Intake, size_bytes
 from hub.decisions.offers import Offers
 from hub.decisions.sessions import Session
 from hub.store.attempts import AttemptResult, Record, Recorded
@@ -31,6 +35,18 @@ class Results:
     def __init__(self, state: CoreState, offers: Offers) -> None:
         self._state = state
         self._offers = offers
+        self._intake = Intake(state.settings.intake)
+        self._unread: dict[ConnectionId, Session] = {}
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What waits for the store, roughly."""
+        return self._intake.waiting_bytes
+
+    @property
+    def unread(self) -> int:
+        """How many connections are not read until that is less."""
+        return len(self._unread)
 
     def settle(self, session: Session, results: Sequence[frames.Result], now: Now) -> list[Effect]:
         """Put results to the store, and with them the slots that they free. A result that is on its way already is
@@ -48,19 +64,47 @@ class Results:
         limit = self._state.settings.limits.result_bytes_max
         settled = [_attempt_result(session.node_id, frame, limit, now) for frame in fresh]
         keys = [(frame.task_id, frame.attempt) for frame in fresh]
+        waiting_bytes = size_bytes(settled)
         freed = len(session.held.intersection(keys))
         session.settling.update(keys)
         offers, aside = self._offers.take_freed(session, freed)
         operation = Record(results=settled, offers=offers, luck=self._state.luck())
-        ticket = does.RecordTicket(node_id=session.node_id, instance_id=session.instance_id, keys=keys, aside=aside)
-        return [does.Persist(operation, ticket)]
+        ticket = does.RecordTicket(
+            node_id=session.node_id, instance_id=session.instance_id, keys=keys, size_bytes=waiting_bytes, aside=aside
+        )
+        self._intake.add(session.node_id, waiting_bytes)
+        return [does.Persist(operation, ticket), *self._stop_reading(session)]
+
+    def _stop_reading(self, session: Session) -> list[Effect]:
+        """Leave what a node says unread if enough of its results wait."""
+        connection = session.connection
+        if connection is None or not self._intake.is_full(session.node_id):
+            return []
+        session.is_unread = True
+        self._unread[connection] = session
+        self._state.counts["reads_stopped"] += 1
+        return [does.StopReading(connection)]
+
+    def _read_on(self) -> list[Effect]:
+        """Read again where there is room now."""
+        told: list[Effect] = []
+        for connection, session in list(self._unread.items()):
+            if session.connection != connection:
+                # It is gone, or not of this session any more: it was closed.
+                del self._unread[connection]
+            elif not self._intake.is_full(session.node_id):
+                del self._unread[connection]
+                session.is_unread = False
+                told.append(does.ReadOn(connection))
+        return told
 
     def recorded(self, ticket: does.RecordTicket, answer: Recorded) -> list[Effect]:
         """Results are committed: free their slots, ack them."""
         session = self._state.roster.get(ticket.node_id)
+        self._intake.take_off(ticket.node_id, ticket.size_bytes)
         self._state.roster.end_progress(ticket.keys)
         counts = self._state.counts
-        told: list[Effect] = []
+        told = self._read_on() if self._unread else []
         foreign = 0
         acked: list[AttemptKey] = []
         for key, verdict in zip(ticket.keys, answer.verdicts, strict=True):
@@ -83,13 +127,15 @@ class Results:
                 told.append(does.Send(session.connection, [frames.Ack(attempts=acked)]))
         return told
 
-    def failed(self, ticket: does.RecordTicket) -> None:
+    def failed(self, ticket: does.RecordTicket) -> list[Effect]:
         """Results could not be recorded. They are not acked: the node keeps them and brings them with its next
         connect.
         """
+        self._intake.take_off(ticket.node_id, ticket.size_bytes)
         session = self._state.roster.get(ticket.node_id)
         if session is not None:
             session.settling.difference_update(ticket.keys)
+        return self._read_on()
 
 
 def _attempt_result(node_id: str, frame: frames.Result, bytes_max: int, now: Now) -> AttemptResult:

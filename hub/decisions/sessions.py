@@ -26,10 +26,11 @@ class Session:
     """One registration of a node.
 
     ``connection`` is None while the node is away. ``spread_s`` is what it was last told. ``is_ready``: its inventory is
-    reconciled, so that it may be given work. ``held`` is what the store says it holds; ``settling`` the part of it
-    whose results are on their way to the store; ``aside`` counts the slots that were put aside for operations under way
-    on this connection; ``backlog`` is what waits to be sent on it; ``skew_s`` says how far the node's wall clock is
-    ahead of ours, None if it does not tell.
+    reconciled, so that it may be given work. ``is_unread``: what it says is not read for now, so its silence says
+    nothing. ``held`` is what the store says it holds; ``settling`` the part of it whose results are on their way to the
+    store; ``aside`` counts the slots that were put aside for operations under way on this connection; ``backlog`` is
+    what waits to be sent on it; ``skew_s`` says how far the node's wall clock is ahead of ours, None if it does not
+    tell.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Session:
         "held",
         "instance_id",
         "is_ready",
+        "is_unread",
         "leaving",
         "logs_under_way",
         "node_id",
@@ -71,6 +73,7 @@ class Session:
         self.heartbeat = Heartbeat(sequence=0)
         self.skew_s: float | None = None
         self.is_ready = False
+        self.is_unread = False
         self.cordoned = False
         self.draining = False
         self.leaving = frame.draining

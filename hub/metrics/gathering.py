@@ -57,6 +57,8 @@ def gather(
             waiting_requests=feed.watches,
             waiting_calls=calls,
             waiting_operations=writer.pending,
+            waiting_result_bytes=core.results_waiting_bytes,
+            connections_unread=core.connections_unread,
             alerts_firing=health.alerts.firing,
             alerts_critical=health.alerts.critical,
         ),

@@ -21,6 +21,8 @@ class Gauges(Struct, frozen=True, kw_only=True):
     waiting_requests: int = 0
     waiting_calls: int = 0
     waiting_operations: int = 0
+    waiting_result_bytes: int = 0
+    connections_unread: int = 0
     alerts_firing: int = 0
     alerts_critical: int = 0
 

@@ -291,6 +291,18 @@ OF_THE_STORE: Final = (
         read=one(lambda reading: reading.gauges.waiting_operations),
     ),
     Metric(
+        name="store_results_waiting_bytes",
+        kind="gauge",
+        about="What results that are not committed yet take, roughly.",
+        read=one(lambda reading: reading.gauges.waiting_result_bytes),
+    ),
+    Metric(
+        name="connections_unread",
+        kind="gauge",
+        about="Connections of nodes that are not read until there is room for their results.",
+        read=one(lambda reading: reading.gauges.connections_unread),
+    ),
+    Metric(
         name="store_commit_failures",
         kind="counter",
         about="Commits that the store did not take; they are tried again.",

@@ -41,6 +41,7 @@ class Hub:
         self.alarms: list[does.Alarm] = []
         self.told: list[does.Tell] = []
         self.marks: list[int] = []
+        self.unread: set[int] = set()
         self._last_request = 0
         self._last_connection = 0
 
@@ -58,6 +59,10 @@ class Hub:
                         self.sent[effect.connection] += effect.frames
                 case does.Mark():
                     self.marks.append(effect.connection)
+                case does.StopReading():
+                    self.unread.add(effect.connection)
+                case does.ReadOn():
+                    self.unread.remove(effect.connection)
                 case does.Close():
                     self.closes.setdefault(effect.connection, (effect.code, effect.reason))
                 case does.Reply():

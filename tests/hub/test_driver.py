@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import uvloop
+from msgspec import Raw
+from websockets.asyncio.client import ClientConnection
 
 from hub import driver
 from hub.clock import CLOCK_NAME
+from hub.decisions.intake import NODE_BYTES_MAX
 from hub.decisions.lifecycle import TaskState
 from hub.store.tasks import NewTask, TaskOptions
 from protocol import frames
+from protocol.codec import hub_frames_decoder
+from protocol.frames import Inventory, Register
+from protocol.limits import FRAME_BYTES_MAX
 from tests.hub.harness import done
-from tests.hub.running import Running, hear, register, say, until
+from tests.hub.running import WITHIN_S, Running, hear, register, say, until
 
 
 @pytest.fixture
@@ -137,3 +143,71 @@ async def test_while_the_store_fails_nothing_is_acked_or_lost_and_the_hub_goes_o
     assert (await hear(socket, frames.Ack)).attempts == [("t", 1)]
     assert (await hub.call("GET", "/readyz"))[0] == 200
     assert (await hub.call("GET", "/v1/tasks/t"))[1]["state"] == "succeeded"
+
+
+FLOOD = 240
+VALUE = Raw(b'"' + b"x" * 200_000 + b'"')
+
+# What libuv reads of a socket in one turn of its loop, at most: 32 times what uvloop has room for.
+TURN_BYTES_MAX = 32 * 256_000
+
+
+@pytest.mark.parametrize("new_event_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_results_that_the_store_does_not_take_wait_at_their_node(
+    tmp_path: Path, new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """Its bound is 8 MiB, and it would bring six times that."""
+
+    async def flood() -> None:
+        hub = Running(tmp_path)
+        await hub.service.start()
+        try:
+            socket = await hub.node()
+            greeting = Register(node_id="n", instance_id="i", slots=FLOOD, handlers=["work"], inventory=Inventory())
+            await say(socket, greeting)
+            await hear(socket, frames.Registered)
+            keys = [f"t{number}" for number in range(FLOOD)]
+            await hub.service.backend.submit([NewTask(task_id=task_id, name="work") for task_id in keys])
+            await bring(hub, socket, keys)
+        finally:
+            await hub.service.stop()
+
+    async def bring(hub: Running, socket: ClientConnection, keys: list[str]) -> None:
+        core = hub.service._core
+        sent: list[str] = []
+
+        async def send_all() -> None:
+            for task_id in keys:
+                await say(socket, done(task_id, value=VALUE))
+                sent.append(task_id)
+
+        store = hub.stores[0]
+        store.answers.clear()
+        sending = asyncio.create_task(send_all())
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                while not core.connections_unread:
+                    await asyncio.sleep(0.01)
+                # As long as it takes the network to fill: what is sent after that moves nothing here.
+                before = -1
+                while len(sent) != before:
+                    before = len(sent)
+                    await asyncio.sleep(0.3)
+            assert len(sent) < FLOOD
+            (peer,) = hub.service._peers._peers.values()
+            unheard_bytes = sum(len(frame.data) for frame in peer.socket.recv_messages.frames.queue)
+            assert core.results_waiting_bytes <= NODE_BYTES_MAX + FRAME_BYTES_MAX
+            assert unheard_bytes <= TURN_BYTES_MAX
+        finally:
+            store.answers.set()
+        acked: set[str] = set()
+        while len(acked) < FLOOD:
+            async with asyncio.timeout(WITHIN_S):
+                message = hub_frames_decoder().decode(await socket.recv(decode=False))
+            acked.update(key[0] for frame in message if isinstance(frame, frames.Ack) for key in frame.attempts)
+        await sending
+        counts = await hub.service.backend.read(lambda store: store.stats())
+        assert (acked, counts.tasks["succeeded"], core.results_waiting_bytes) == (set(keys), FLOOD, 0)
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(flood())

@@ -77,6 +77,8 @@ class Door:
         self.is_flushing = False
         self.is_marked = False
         self.is_open = False
+        self.is_read = True
+        self.unread: list[Item] = []
         self.greeted_s = 0.0
         self.closing: Closed | None = None
 
@@ -201,6 +203,10 @@ class HubProcess(Process):
                     self._send(effect.connection, effect.frames)
                 case does.Mark():
                     self._mark(effect.connection)
+                case does.StopReading():
+                    self._stop_reading(effect.connection)
+                case does.ReadOn():
+                    self._read_on(effect.connection)
                 case does.Close():
                     self._close(effect.connection, effect.code, effect.reason)
                 case does.Reply():
@@ -319,15 +325,39 @@ class HubProcess(Process):
         line.to_node.send(Accepted(self.name if self.luck.random() < 0.7 else ""))
 
     def take(self, line: Line, item: Item) -> None:
-        """Something came on a line."""
+        """Something came on a line. While that is not read, not even its end is seen."""
         door = self._doors.get(line.number)
         if door is None:
             return
-        if isinstance(item, Closed):
-            del self._doors[line.number]
-            self._apply(self.core.closed(line.number, item.reason))
+        if not door.is_read:
+            door.unread.append(item)
+        elif isinstance(item, Closed):
+            self._lose(line.number, item.reason)
         elif isinstance(item, bytes):
             self._receive(door, item)
+
+    def _lose(self, number: int, reason: str) -> None:
+        if self._doors.pop(number, None) is not None:
+            self._apply(self.core.closed(number, reason))
+
+    def _stop_reading(self, number: int) -> None:
+        door = self._doors.get(number)
+        if door is not None:
+            self.step(f"line {number} is not read")
+            door.is_read = False
+
+    def _read_on(self, number: int) -> None:
+        door = self._doors.get(number)
+        if door is not None:
+            self.step(f"line {number} is read again")
+            door.is_read = True
+            self.soon(lambda: self._catch_up(door))
+
+    def _catch_up(self, door: Door) -> None:
+        """Take what came while a door was not read, until it is not read once more."""
+        unread, door.unread = door.unread, []
+        for item in unread:
+            self.take(door.line, item)
 
     def _receive(self, door: Door, message: bytes) -> None:
         line = door.line
@@ -405,7 +435,7 @@ class HubProcess(Process):
         if door.closing is not None:
             door.line.to_node.send(door.closing)
             # Without the other side's word the socket is dropped; what it still says until then is read.
-            self.after(CLOSE_WITHIN_S, lambda: self.take(door.line, Closed(1006, "closed")))
+            self.after(CLOSE_WITHIN_S, lambda: self._lose(door.line.number, "closed"))
 
     def _tell_mark(self, number: int) -> None:
         self.step(f"what was marked on line {number} has left")

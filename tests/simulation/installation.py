@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from hub.decisions.core_state import CoreSettings
+from hub.decisions.intake import IntakeBounds
 from hub.store.sqlite.store import SqliteStore
 from node.decisions.core import NodeCore
 from tests.simulation.agenda import Agenda, Trace
@@ -108,6 +109,7 @@ class Installation:
             admissions_per_s=self.plan.admissions_per_s,
             gone_after_s=GONE_AFTER_S,
             backlog_bytes_max=self.plan.backlog_bytes_max,
+            intake=IntakeBounds(node_bytes_max=self.plan.intake_bytes_max),
         )
         self.trace.note("world", f"{name} starts")
         self.hub = self._kit.hub_process(

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from hub.decisions.intake import NODE_BYTES_MAX, RESULT_BYTES
+
 Kind = Literal["calm", "links", "nodes", "leases", "fleet", "twins", "backup"]
 
 # A lease that no run can outlive.
@@ -85,6 +87,7 @@ class Plan:
     faults_s: float
     faults: tuple[Fault, ...]
     backlog_bytes_max: int
+    intake_bytes_max: int
 
     @property
     def is_gentle(self) -> bool:
@@ -128,6 +131,8 @@ def plan_of(seed: int) -> Plan:
         faults=_faults(luck, kind, nodes, faults_s),
         # So little that some push waits for another in every seed, and that one slot's task may be too much.
         backlog_bytes_max=luck.choice((1, 12, 30, 60)),
+        # So little that one result, or a few, have their connection left unread; or none ever has.
+        intake_bytes_max=luck.choice((1, 3 * RESULT_BYTES, NODE_BYTES_MAX)),
     )
 
 
