@@ -35,7 +35,7 @@ from hub.store.submissions import Broadcasted, Submitted
 from hub.store.tasks import NewTask
 from hub.store.wishes import Cancelled, Revived
 from hub.tls import Tls
-from protocol.frames import Progress
+from protocol.frames import AttemptKey, Progress
 
 T = TypeVar("T")
 
@@ -159,6 +159,10 @@ class Backend:
     def progress(self, task_id: str) -> Progress | None:
         """Give the latest progress of a task that runs."""
         return self._core.progress(task_id)
+
+    def is_unsent(self, node_id: str, key: AttemptKey) -> bool:
+        """Tell whether an attempt that this node is to run waits here until there is room to send it."""
+        return self._core.is_unsent(node_id, key)
 
     def handles(self, name: str) -> bool:
         """Tell whether a connected node handles this name."""

@@ -42,7 +42,7 @@ from hub.store.wishes import Cancelled
 from protocol import frames
 from protocol.close_codes import CloseCode
 from protocol.errors import OutOfTurnError
-from protocol.frames import NodeFrame, frame_type
+from protocol.frames import AttemptKey, NodeFrame, frame_type
 
 
 class HubCore:
@@ -120,6 +120,10 @@ class HubCore:
     def progress(self, task_id: str) -> frames.Progress | None:
         """Give the latest progress of a task that runs, or None."""
         return self._state.roster.progress(task_id)
+
+    def is_unsent(self, node_id: str, key: AttemptKey) -> bool:
+        """Tell whether an attempt that this node is to run waits here until there is room to send it."""
+        return self._state.roster.is_unsent(node_id, key)
 
     def handles(self, name: str) -> bool:
         """Tell whether any node whose session is remembered handles this name."""

@@ -106,7 +106,15 @@ class Roster:
             round_trip_ms=heartbeat.round_trip_ms,
             draining=session.leaving or session.draining,
             heard_s=session.heard_s,
+            unsent_bytes=session.backlog.waiting_bytes,
+            unsent_tasks=len(session.backlog.kept),
+            has_room=not session.backlog.is_full,
         )
+
+    def is_unsent(self, node_id: str, key: AttemptKey) -> bool:
+        """Tell whether an attempt that this node is to run waits here until there is room to send it."""
+        session = self._by_node.get(node_id)
+        return session is not None and session.is_ready and key in session.backlog.kept
 
     def live_nodes(self) -> dict[str, LiveNode]:
         """Give what only live sessions know, by node id."""

@@ -1,18 +1,11 @@
-"""Which node can serve which tasks, who gets the next one, and why a task is not running."""
+"""Which node can serve which tasks, and who gets the next one."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
-
-from hub.decisions.lifecycle import FINAL, TaskState
-from hub.decisions.suggestions import nearest
 from hub.store.assignments import NodeProfile, Offer
-from hub.store.node_views import NodeView
-from hub.store.task_views import QueuePlace, TaskView
 from hub.store.tasks import TaskClass
 
 Reason: TypeAlias = Literal[
@@ -26,6 +19,7 @@ Reason: TypeAlias = Literal[
     "unreachable",
     "not_target",
     "concurrency_key",
+    "backlog",
     "not_due",
     "finished",
 ]
@@ -201,109 +195,3 @@ class SlotPool:
                 Offer(profile=slots.profile, instance_id=slots.instance_id, free=count, bytes_max=self._bytes_max)
             )
         return offers
-
-
-# --- explaining -----------------------------------------------------------------------------------------------------
-
-
-class NodeReason(Struct, frozen=True, kw_only=True):
-    """Why one node does not run the task now, in one word and one sentence."""
-
-    node_id: str
-    reason: Reason
-    detail: str
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """Why a task is where it is: a sentence, its place in the queue, and a reason for each node."""
-
-    task_id: str
-    state: TaskState
-    summary: str
-    position: int | None
-    nodes: list[NodeReason]
-
-
-def explain(place: QueuePlace, nodes: Iterable[NodeView], wall_s: float) -> Explanation:
-    """Say why a task is not running, for each node that is not gone."""
-    known = [node for node in nodes if node.state != "gone"]
-    reasons = [_node_reason(place, node, wall_s) for node in known]
-    return Explanation(
-        task_id=place.view.id,
-        state=place.view.state,
-        summary=_summary(place, known, reasons, wall_s),
-        position=place.position,
-        nodes=reasons,
-    )
-
-
-def _node_reason(place: QueuePlace, node: NodeView, wall_s: float) -> NodeReason:
-    reason, detail = _why_not(place, node, wall_s)
-    return NodeReason(node_id=node.id, reason=reason, detail=detail)
-
-
-def _why_not(place: QueuePlace, node: NodeView, wall_s: float) -> tuple[Reason, str]:
-    view = place.view
-    if view.state in FINAL:
-        return "finished", f"it is {view.state}"
-    if view.held and view.node == node.id:
-        return "running_here", f"runs attempt {view.attempt}"
-    profile = NodeProfile(node_id=node.id, handlers=frozenset(node.handlers), labels=node.labels)
-    wanted = TaskClass(view.name, tuple(sorted(view.requires.items())), view.target or "")
-    return misfit(profile, wanted) or _not_now(place, node, wall_s)
-
-
-def _not_now(place: QueuePlace, node: NodeView, wall_s: float) -> tuple[Reason, str]:
-    """The node fits; say what is in the way at this moment."""
-    view = place.view
-    if node.state == "unreachable":
-        return "unreachable", f"not heard of for {max(0.0, wall_s - node.last_seen_at):.0f} s"
-    if node.state == "draining" or node.draining:
-        return "draining", "finishes what it runs and takes nothing new"
-    if node.cordoned:
-        return "cordoned", "an operator asked it to take nothing new"
-    if view.state is TaskState.SCHEDULED:
-        return "not_due", f"due in {max(0.0, (view.due_at or wall_s) - wall_s):.0f} s"
-    limit = view.options.concurrency_limit
-    if view.options.concurrency_key is not None and place.concurrency_holders >= limit:
-        key = view.options.concurrency_key
-        return "concurrency_key", f"{place.concurrency_holders} of {limit} attempts with key {key} run"
-    if node.slots_in_use >= node.slots:
-        return "busy", f"{node.slots_in_use} of {node.slots} slots are in use"
-    return "can_run", "has a free slot; it will be assigned in a moment"
-
-
-def _summary(place: QueuePlace, nodes: Sequence[NodeView], reasons: Sequence[NodeReason], wall_s: float) -> str:
-    view = place.view
-    if view.state in FINAL:
-        return f"It is {view.state}."
-    if view.state is TaskState.RUNNING:
-        return f"It is running: attempt {view.attempt} on node {view.node}."
-    if view.state is TaskState.SCHEDULED:
-        return f"It waits for its time, {max(0.0, (view.due_at or wall_s) - wall_s):.0f} s from now."
-    fitting = [reason for reason in reasons if reason.reason not in {"labels", "handler_unknown", "not_target"}]
-    if not reasons:
-        return "No node is known yet; it waits until one registers."
-    if not fitting:
-        return _why_nobody(view, nodes, reasons)
-    counted = ", ".join(
-        f"{sum(1 for item in fitting if item.reason == reason)} {reason}"
-        for reason in sorted({item.reason for item in fitting})
-    )
-    ahead = "" if place.position is None else f"; {place.position - 1} of its class stand before it"
-    return f"{len(fitting)} of {len(reasons)} nodes fit it: {counted}{ahead}."
-
-
-def _why_nobody(view: TaskView, nodes: Sequence[NodeView], reasons: Sequence[NodeReason]) -> str:
-    """Say what no node has; a name that somebody mistyped is the likeliest cause of all."""
-    if view.target:
-        detail = next((reason.detail for reason in reasons if reason.node_id == view.target), None)
-        if detail is not None:
-            return f"Only node {view.target} may run it: {detail}."
-        guess = nearest(view.target, [node.id for node in nodes])
-        return f"Only node {view.target} may run it, and there is no such node.{guess}"
-    handlers = {name for node in nodes for name in node.handlers}
-    if view.name not in handlers:
-        return f"No node has a handler named {view.name}; it waits until one has.{nearest(view.name, sorted(handlers))}"
-    wanted = " ".join(f"{label}={value}" for label, value in sorted(view.requires.items()))
-    return f"No node that has its handler has what it requires: {wanted}."

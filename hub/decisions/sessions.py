@@ -96,7 +96,9 @@ class Session:
 
 
 class LiveNode(Struct, frozen=True, kw_only=True):
-    """What only a live session knows of a node; everything else is in the store."""
+    """What only a live session knows of a node; everything else is in the store. ``unsent_bytes``: of tasks that wait
+    to be sent; ``unsent_tasks``: those that wait behind them; ``has_room``: it may be given more.
+    """
 
     slots_in_use: int
     outbox: int
@@ -105,6 +107,9 @@ class LiveNode(Struct, frozen=True, kw_only=True):
     round_trip_ms: float | None
     draining: bool
     heard_s: float
+    unsent_bytes: int = 0
+    unsent_tasks: int = 0
+    has_room: bool = True
 
 
 class Fleet(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from hub.store.stats import StoreStats
 from hub.store.submissions import Broadcasted, Submitted
 from hub.store.tasks import NewTask
 from hub.store.wishes import Cancelled, Revived
-from protocol.frames import Progress
+from protocol.frames import AttemptKey, Progress
 
 T = TypeVar("T")
 
@@ -117,6 +117,10 @@ class HubBackend(Protocol):
 
     def progress(self, task_id: str) -> Progress | None:
         """Give the latest progress of a task that runs."""
+        ...
+
+    def is_unsent(self, node_id: str, key: AttemptKey) -> bool:
+        """Tell whether an attempt that this node is to run waits here until there is room to send it."""
         ...
 
     def handles(self, name: str) -> bool:

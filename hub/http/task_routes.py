@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.decisions.scheduling import Explanation
+from hub.decisions.explaining import Explanation
 from hub.http import bulk, task_views, tasks
 from hub.http.bodies import JSON, NDJSON
 from hub.http.decoding import TimedTaskRequest

@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from hub.decisions.explaining import Moment, explain
 from hub.decisions.lifecycle import is_final
-from hub.decisions.scheduling import Explanation, explain
 from hub.errors import HubStoppingError
 from hub.http import audit
 from hub.http.answers import json_answer
@@ -131,16 +131,17 @@ async def _await_outcome(api: Api, request: web.Request, task_id: str, wait_s: f
 async def explain_task(api: Api, request: web.Request) -> web.StreamResponse:
     """Say why a task is where it is."""
     task_id = task_id_of(request)
-    wall_s = api.wall_s()
-    explanation = await api.backend.read(lambda store: _explanation(store, task_id, wall_s))
-    if explanation is None:
+    place = await api.backend.read(lambda store: store.queue_place(task_id))
+    if place is None:
         raise no_task(task_id)
-    return json_answer(explanation)
-
-
-def _explanation(store: Store, task_id: str, wall_s: float) -> Explanation | None:
-    place = store.queue_place(task_id)
-    return None if place is None else explain(place, store.nodes(), wall_s)
+    view, backend = place.view, api.backend
+    moment = Moment(
+        wall_s=api.wall_s(),
+        live=backend.live_nodes(),
+        is_unsent=view.held and backend.is_unsent(view.node or "", (view.id, view.attempt)),
+        degraded=backend.health().degraded,
+    )
+    return json_answer(await backend.read(lambda store: explain(place, store.nodes(), moment)))
 
 
 async def get_logs(api: Api, request: web.Request) -> web.StreamResponse:

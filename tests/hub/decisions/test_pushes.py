@@ -106,6 +106,21 @@ def test_small_tasks_are_pushed_without_a_mark(small: Hub) -> None:
     assert small.marks == []
 
 
+def test_whoever_asks_is_told_what_waits_for_a_node(small: Hub) -> None:
+    node = lost_all(small, *"abcdef")
+    live = small.core.live("n")
+    assert live is not None
+    assert (live.unsent_bytes, live.unsent_tasks, live.has_room) == (BYTES_MAX, 4, False)
+    assert [small.core.is_unsent("n", (task_id, 1)) for task_id in "abcdef"] == [False] * 2 + [True] * 4
+    small.read()
+    assert small.pushed(node) == named(*"abcdef")
+    live = small.core.live("n")
+    assert live is not None
+    assert (live.unsent_bytes, live.unsent_tasks, live.has_room) == (0, 0, True)
+    assert not small.core.is_unsent("n", ("f", 1))
+    assert not small.core.is_unsent("nobody", ("f", 1))
+
+
 @pytest.mark.parametrize("is_fetching", [False, True])
 def test_what_is_cancelled_while_its_push_waits_is_freed_and_never_pushed(small: Hub, is_fetching: bool) -> None:
     node = lost_all(small, *"abcdef")

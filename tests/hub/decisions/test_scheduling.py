@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.decisions.lifecycle import TaskState
-from hub.decisions.scheduling import CLASSES_REMEMBERED_MAX, SlotPool, can_serve, explain, misfit
+from hub.decisions.scheduling import CLASSES_REMEMBERED_MAX, SlotPool, can_serve, misfit
 from hub.store.assignments import NodeProfile, Offer
-from hub.store.node_views import NodeView
-from hub.store.task_views import QueuePlace, TaskView
-from hub.store.tasks import TaskClass, TaskOptions
+from hub.store.tasks import TaskClass
 
 WORK = TaskClass("work")
 
@@ -156,105 +151,6 @@ def test_what_is_taken_never_exceeds_what_is_free(steps: list[tuple[str, int, bo
             pool.give(back.profile.node_id, back.free)
             free[back.profile.node_id] += back.free
         assert all(pool.free(node_id) == count >= 0 for node_id, count in free.items()), node_id
-
-
-# --- explaining ------------------------------------------------------------------------------------------------------
-
-
-def node(node_id: str = "n", **more: Any) -> NodeView:
-    values: dict[str, Any] = {
-        "id": node_id, "name": "", "state": "online", "cordoned": False, "draining": False, "labels": {}, "slots": 2,
-        "slots_in_use": 0, "handlers": ["work"], "version": "1", "instance_id": "i", "session_id": "s",
-        "first_seen_at": 0.0, "last_seen_at": 90.0, "connected_at": 0.0, "connects": 1, "disconnects": 0,
-        "last_disconnect_at": None, "last_disconnect_reason": "", "succeeded": 0, "failed": 0, "cancelled": 0,
-        "lost": 0, "run_s": 0.0,
-    }  # fmt: skip
-    return NodeView(**(values | more))
-
-
-def place(*, position: int | None = 1, holders: int = 0, **more: Any) -> QueuePlace:
-    values: dict[str, Any] = {
-        "id": "t", "name": "work", "state": TaskState.QUEUED, "priority": 0, "attempt": 0, "failures": 0, "losses": 0,
-        "node": None, "target": None, "requires": {}, "labels": {}, "origin": "", "group": "", "submitted_at": 0.0,
-        "due_at": None, "deadline_at": None, "started_at": None, "finished_at": None, "run_s": None, "wait_s": None,
-        "error": None, "options": TaskOptions(), "held": False,
-    }  # fmt: skip
-    return QueuePlace(view=TaskView(**(values | more)), position=position, concurrency_holders=holders)
-
-
-def reasons(waiting: QueuePlace, *nodes: NodeView) -> dict[str, str]:
-    return {item.node_id: item.reason for item in explain(waiting, nodes, wall_s=100.0).nodes}
-
-
-def test_each_node_has_one_reason() -> None:
-    nodes = [
-        node("free"),
-        node("busy", slots_in_use=2),
-        node("away", state="unreachable"),
-        node("drains", state="draining"),
-        node("told", draining=True),
-        node("cordoned", cordoned=True),
-        node("other", handlers=["play"]),
-        node("gone", state="gone"),
-    ]
-    assert reasons(place(), *nodes) == {
-        "free": "can_run",
-        "busy": "busy",
-        "away": "unreachable",
-        "drains": "draining",
-        "told": "draining",
-        "cordoned": "cordoned",
-        "other": "handler_unknown",
-    }
-
-
-def test_the_tasks_own_reasons_come_before_a_busy_node() -> None:
-    options = TaskOptions(concurrency_key="k", concurrency_limit=2)
-    assert reasons(place(state=TaskState.SCHEDULED, due_at=130.0), node(slots_in_use=2)) == {"n": "not_due"}
-    assert reasons(place(options=options, holders=2), node(slots_in_use=2)) == {"n": "concurrency_key"}
-    assert reasons(place(options=options, holders=1), node()) == {"n": "can_run"}
-    assert reasons(place(target="m"), node()) == {"n": "not_target"}
-    assert reasons(place(requires={"gpu": "x"}), node()) == {"n": "labels"}
-
-
-def test_a_running_or_finished_task_says_so() -> None:
-    assert reasons(place(state=TaskState.RUNNING, held=True, node="n"), node()) == {"n": "running_here"}
-    assert reasons(place(state=TaskState.FAILED), node()) == {"n": "finished"}
-
-
-def test_the_summary_is_a_sentence_for_the_person_on_call() -> None:
-    def summary(waiting: QueuePlace, *nodes: NodeView) -> str:
-        return explain(waiting, nodes, wall_s=100.0).summary
-
-    assert summary(place()) == "No node is known yet; it waits until one registers."
-    assert summary(place(position=4), node(slots_in_use=2)) == (
-        "1 of 1 nodes fit it: 1 busy; 3 of its class stand before it."
-    )
-    assert summary(place(position=None), node()) == "1 of 1 nodes fit it: 1 can_run."
-    assert summary(place(state=TaskState.SCHEDULED, due_at=130.0)) == "It waits for its time, 30 s from now."
-    assert summary(place(state=TaskState.RUNNING, attempt=2, node="n")) == "It is running: attempt 2 on node n."
-    assert summary(place(state=TaskState.LOST)) == "It is lost."
-
-
-def test_the_summary_names_what_no_node_has() -> None:
-    def summary(waiting: QueuePlace, *nodes: NodeView) -> str:
-        return explain(waiting, nodes, wall_s=100.0).summary
-
-    assert summary(place(), node(handlers=[])) == "No node has a handler named work; it waits until one has."
-    assert summary(place(), node("a", handlers=["play", "wrok"]), node("b", handlers=["play"])) == (
-        "No node has a handler named work; it waits until one has. Did you mean wrok?"
-    )
-    # A node that is gone has nothing.
-    assert summary(place(), node("a", state="gone"), node("b", handlers=[])).startswith("No node has a handler")
-    assert summary(place(target="node-2"), node("node-1")) == (
-        "Only node node-2 may run it, and there is no such node. Did you mean node-1?"
-    )
-    assert summary(place(target="a"), node("a", handlers=[]), node("b")) == (
-        "Only node a may run it: has no handler named work."
-    )
-    assert summary(place(requires={"gpu": "h100", "site": "x"}), node("a"), node("b", handlers=[])) == (
-        "No node that has its handler has what it requires: gpu=h100 site=x."
-    )
 
 
 def test_a_node_that_lost_a_handler_is_offered_for_it_no_more() -> None:

@@ -41,7 +41,7 @@ from hub.store.submissions import Broadcast, Broadcasted, Submit, Submitted
 from hub.store.tasks import NewTask
 from hub.store.wishes import Cancel, Cancelled, NodeWish, Revive, Revived
 from hub.tokens import TokenBook
-from protocol.frames import Inventory, Progress, TaskError
+from protocol.frames import AttemptKey, Inventory, Progress, TaskError
 
 T = TypeVar("T")
 
@@ -63,6 +63,7 @@ class StoreBackend:
         self.read_error: Exception | None = None
         self.names: set[str] = set()
         self.lives: dict[str, LiveNode] = {}
+        self.unsent: set[tuple[str, AttemptKey]] = set()
         self.progresses: dict[str, Progress] = {}
         self.alerts = AlertWatch(
             self,
@@ -154,6 +155,9 @@ class StoreBackend:
 
     def progress(self, task_id: str) -> Progress | None:
         return self.progresses.get(task_id)
+
+    def is_unsent(self, node_id: str, key: AttemptKey) -> bool:
+        return (node_id, key) in self.unsent
 
     def handles(self, name: str) -> bool:
         return name in self.names

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hub.decisions.sessions import LiveNode
 from hub.store.errors import StoreUnavailableError
 from hub.store.logs import AppendLogs
 from protocol.frames import LogLine, Progress
@@ -264,6 +265,35 @@ async def test_explain_gives_a_reason_for_each_node(hub: HubUnderTest) -> None:
         ("n1", "can_run"),
         ("n2", "handler_unknown"),
     ]
+
+
+async def test_explain_says_what_waits_in_the_hub_and_for_what(hub: HubUnderTest) -> None:
+    hub.register("n1", "work")
+    await hub.submit(id="t")
+    hub.claim("n1")
+    await hub.submit(id="u")
+    slow = LiveNode(
+        slots_in_use=1,
+        outbox=0,
+        load=None,
+        loop_lag_ms=None,
+        round_trip_ms=None,
+        draining=False,
+        heard_s=0.0,
+        unsent_bytes=4 * 1024 * 1024,
+        unsent_tasks=1,
+        has_room=False,
+    )
+    hub.backend.lives["n1"] = slow
+    hub.backend.unsent.add(("n1", ("t", 1)))
+    _, assigned = await hub.get("/v1/tasks/t/explain")
+    assert "waits for the node to read more" in assigned["summary"]
+    _, queued = await hub.get("/v1/tasks/u/explain")
+    assert [(node["node_id"], node["reason"]) for node in queued["nodes"]] == [("n1", "backlog")]
+    hub.backend.lives.clear()
+    hub.backend.degraded = "the disk is full"
+    _, queued = await hub.get("/v1/tasks/u/explain")
+    assert "takes commits: the disk is full" in queued["nodes"][0]["detail"]
 
 
 async def test_logs_are_given_oldest_first(hub: HubUnderTest) -> None:
