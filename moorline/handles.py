@@ -56,10 +56,7 @@ class TaskHandle(Generic[R_co]):
         """
         if self._settled is None:
             await self._wait(timeout_s)
-        if self._settled is None:
-            raise AssertionError("a handle woke its waiter before it was settled")
-        value: R_co = self._settled.result()
-        return value
+        return self.settled_result()
 
     async def cancel(self) -> TaskView:
         """Cancel the task; a final one stays as it is. Gives the task as it is then."""
@@ -84,6 +81,13 @@ class TaskHandle(Generic[R_co]):
             self._watchers = []
         self._watchers.append(on_settled)
         self._client.expect(self)
+
+    def settled_result(self) -> R_co:
+        """Give the value of a handle that is done, or raise as `result` does; on any thread."""
+        if self._settled is None:
+            raise AssertionError("a handle was asked for its outcome before it was settled")
+        value: R_co = self._settled.result()
+        return value
 
     @property
     def is_watched(self) -> bool:

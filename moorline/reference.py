@@ -32,7 +32,11 @@ MADE: Final = frozenset(
 
 # What clients and handles say to each other.
 INSIDE: Final = frozenset(
-    {"Client.expect", "Options.wire", "TaskHandle.settle", "TaskHandle.watch", "TaskHandle.is_watched"}
+    {
+        "Client.expect",
+        "Options.wire",
+        *(f"TaskHandle.{name}" for name in ("is_watched", "settle", "settled_result", "watch")),
+    }
 )
 
 # Forms of another class: only what they have beside its verbs is told.
@@ -84,6 +88,8 @@ async, and `P` stands for the parameters of its handler without the one of type 
   "Task[[TheArgumentsGiven], AnyResult]"`. The first type is the signature of the task.
 - Options have types in `task.options(…)`, which gives a task with the same signature. They are never among the
   arguments.
+- Values travel as JSON, which no checker knows: a tuple comes back as a list, a dataclass as a dict. Annotate a handler
+  with what comes back.
 - The items of `submit_many` and `map` are checked only when they are bound; what is submitted by name gives `Any`.
 """
 

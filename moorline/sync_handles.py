@@ -43,6 +43,9 @@ class SyncTaskHandle(Generic[R_co]):
 
     def result(self, timeout_s: float | None = None) -> R_co:
         """Wait for the outcome and give the value. Raises as `TaskHandle.result` does."""
+        # What is known is known without the client's thread, and after the client was closed.
+        if self._handle.is_done:
+            return self._handle.settled_result()
         return self._client.call(partial(self._handle.result, timeout_s))
 
     def cancel(self) -> TaskView:

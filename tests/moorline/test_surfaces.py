@@ -17,7 +17,7 @@ from tests.moorline.sample_tasks import add, fail
 # What handles and clients say to each other.
 INSIDE = {
     Client: {"expect"},
-    TaskHandle: {"is_accepted", "is_streamed", "is_watched", "settle", "watch"},
+    TaskHandle: {"is_accepted", "is_streamed", "is_watched", "settle", "settled_result", "watch"},
     Group: set[str](),
 }
 

@@ -133,6 +133,15 @@ async def test_it_works_where_an_event_loop_runs(client: SyncClient) -> None:
     assert client.submit(add, 1, 2).result() == 3
 
 
+def test_a_result_that_has_come_can_be_read_after_the_client_was_closed() -> None:
+    with LocalSyncClient() as client:
+        handles = [client.submit(add, 1, 2), client.submit(fail)]
+        assert len(list(client.as_completed(handles))) == 2
+    assert handles[0].result() == 3
+    with pytest.raises(TaskFailed, match="no luck"):
+        handles[1].result()
+
+
 def test_a_client_that_was_never_used_has_nothing_to_close() -> None:
     SyncClient().close()
 
