@@ -71,6 +71,9 @@ class Client(HubVerbs):
     Raises:
         ValueError: the url or the token is none.
         OSError: ``ca`` cannot be read.
+
+    Attributes:
+        origin: the mark on each task of this client, a filter of `list` and `events`.
     """
 
     def __init__(
@@ -88,7 +91,6 @@ class Client(HubVerbs):
         transport = transport or HttpTransport(url, token=token, ca=ca, proxy=proxy)
         super().__init__(transport, request_timeout_s=request_timeout_s, stream_pauses=STREAM_PAUSES)
         self.origin: Final = f"client-{new_task_id()}"
-        """The mark on each task of this client, a filter of `list` and `events`."""
         self._following = Following(self._api, self._transport, origin=self.origin, pauses=STREAM_PAUSES)
         self._submitter = Submitter(self._api, timeout_s=submit_timeout_s, pauses=SUBMIT_PAUSES)
         self._middles = Middles(self.origin)

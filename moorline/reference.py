@@ -47,6 +47,8 @@ TWINS: Final[dict[str, type[object]]] = {
     "FaultProxyThread": testing.FaultProxy,
 }
 
+_HEADING: Final = re.compile(r"    # --- (.+?) -+$")
+
 # Types that have a name of their own for the sake of the source.
 ALIASES: Final = {
     "Items": "Iterable[Any]",
@@ -302,6 +304,7 @@ def _class(thing: type[object]) -> Iterator[str]:
     if issubclass(thing, msgspec.Struct):
         fields = ", ".join(f"`{name}: {said}`" for name, said in inspect.get_annotations(thing).items())
         yield f"\n{_filled(f'Fields: {fields}.')}\n"
+    yield from _overview(thing)
     twin = TWINS.get(thing.__name__)
     same = []
     for name, member in _members(thing):
@@ -312,6 +315,21 @@ def _class(thing: type[object]) -> Iterator[str]:
     if twin is not None:
         told = f"As those of `{twin.__name__}`: {', '.join(same)}."
         yield f"\n{_filled(told)}\n"
+
+
+def _overview(thing: type[object]) -> Iterator[str]:
+    """List the verbs of a class by the headings of its source, where it has some."""
+    by_heading: dict[str, list[str]] = {}
+    for name, member in _members(thing):
+        if inspect.isfunction(member) and thing.__name__ not in TWINS:
+            lines, _ = inspect.findsource(member)
+            above = reversed(lines[: member.__code__.co_firstlineno])
+            heading = next((found[1] for line in above if (found := _HEADING.match(line))), "")
+            by_heading.setdefault(heading, []).append(f"`{name}`")
+    if len(by_heading) > 1:
+        yield "\nVerbs:\n\n"
+        for heading, names in by_heading.items():
+            yield f"{_filled('- ' + (heading or 'begin and end') + ': ' + ', '.join(names), indent='  ')}\n"
 
 
 def _members(thing: type[object]) -> Iterator[tuple[str, Any]]:
