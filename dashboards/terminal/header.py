@@ -120,9 +120,9 @@ def _well(stats: Stats) -> str:
     """Say what is well, with what fails although no rule minds, first."""
     online, queued = stats.nodes.get("online", 0), stats.tasks.get("queued", 0)
     said = [
-        f"{online:,} {'node' if online == 1 else 'nodes'} online",
-        f"{stats.tasks.get('running', 0):,} running",
-        f"{queued:,} queued" if queued else "nothing waits",
+        f"{online:,} {'node' if online == 1 else 'nodes'} online" if online else "no node online",
+        f"{stats.tasks.get('running', 0):,} run",
+        f"{queued:,} wait",
     ]
     fails = stats.rates.failed
     return ", ".join([f"{rate(fails)} fail", *said] if fails else [*said, "nothing fails"])

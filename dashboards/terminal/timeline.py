@@ -34,7 +34,7 @@ def timeline(attempts: Sequence[Attempt], submitted_at: float | None, now_at: fl
         axis = spread(line((clock(start_at)[:8], DIM)), line((clock(start_at + length_s)[:8], DIM)), room)
         lines.append(line(" " * (4 + node_cells + 2)).append_text(axis))
     for attempt, (outcome, style) in zip(attempts, outcomes, strict=True):
-        made = line((f"{attempt.attempt:>3} ", DIM), padded(clean(attempt.node), node_cells), "  ")
+        made = line((f"{attempt.attempt:>3} ", DIM), padded(clean(attempt.node), node_cells, is_name=True), "  ")
         if room >= BAR_CELLS_MIN:
             made.append_text(_bar(attempt, start_at, length_s, now_at, room, style))
             made.append("  ")

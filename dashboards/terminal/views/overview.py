@@ -42,6 +42,8 @@ GAP: Final = "   "
 TROUBLES_MIN: Final = 2
 # Less of what a trouble is about tells nothing.
 DETAIL_CELLS_MIN: Final = 8
+# What stands in place of the map.
+NO_NODES: Final = "The map of all slots stands here once a node has registered; `moorline node --app …` runs one."
 # Whom something happened to: as wide as most names.
 LATELY_SUBJECT_CELLS: Final = 32
 # What happens to many at once is told by the hub within a few seconds.
@@ -296,6 +298,8 @@ def _told(key: str, value: float) -> str:
 
 def _map(snapshot: Snapshot, width: int, free: int) -> list[Text]:
     """Draw the fleet under a line that says what the cells mean."""
+    if free >= 1 and snapshot.stats is not None and not any(snapshot.stats.nodes.values()):
+        return [line((cut(NO_NODES, width), DIM))]
     if free < 2 or not snapshot.map:
         return []
     drawing = node_map.draw(snapshot.map, width, free - 1)

@@ -22,6 +22,8 @@ LABEL_CELLS: Final = 10
 DOCUMENT_LINES_MAX: Final = 400
 # Nodes that do not run a task, and why: the hub tells of each; more than this is no longer read.
 REASONS_MAX: Final = 40
+# Of an error's message; its traceback ends with all of it.
+ERROR_LINES_MAX: Final = 6
 # Names of nodes have at least so many cells, if they need them.
 NODE_CELLS_MIN: Final = 16
 # The newest lines of the log are those that matter.
@@ -74,15 +76,16 @@ def _all(snapshot: Snapshot, detail: Detail, task: TaskView, width: int) -> Iter
         yield line()
     elif task.state == "running" and task.node in snapshot.unreachable_ids:
         yield from (line((part, WARN)) for part in wrapped(_NODE_AWAY, width, 3))
-    elif task.error is not None:
-        yield from (line((part, WARN)) for part in wrapped(_error(task.error), width, 3))
+    if task.error is not None:
+        # Of a task that is tried again it is what became of an earlier attempt.
+        said = f"{'' if task.is_final else 'an earlier attempt: '}{_error(task.error)}"
+        yield from (line((part, WARN)) for part in wrapped(said, width, ERROR_LINES_MAX))
     yield from _facts(task, snapshot.now_at, width)
     drawn = timeline(detail.attempts, task.submitted_at, snapshot.now_at, width)
     if drawn:
         yield from (line(), _title("attempts"), *drawn)
-    if task.error is not None:
-        yield from (line(), _title("error"))
-        yield from (line((part, WARN)) for part in wrapped(_error(task.error), width, 6))
+    if task.error is not None and task.error.traceback:
+        yield from (line(), _title("traceback"))
         yield from (line((cut(part, width), DIM)) for part in clean_lines(task.error.traceback)[-DOCUMENT_LINES_MAX:])
     if detail.logs is not None and (detail.logs.lines or detail.logs.dropped):
         yield from _log(detail.logs.lines, detail.logs.dropped, width)

@@ -289,3 +289,10 @@ def test_nothing_that_fails_looks_like_it_while_nothing_does() -> None:
     assert BAD in style_of(DEGRADED, "✗ 73")
     assert BAD not in style_of(WELL, "✗ 73")
     assert style_of(WELL, " 0/s") == {DIM}
+
+
+def test_a_hub_without_nodes_says_how_to_run_one() -> None:
+    lonely = replace(WELL, map=(), stats=msgspec.structs.replace(WELL.stats, nodes={"online": 0}))
+    text = shown(lonely, State(), 120, 40)
+    assert "OK: no node online" in text
+    assert "once a node has registered; `moorline node --app …` runs one." in text

@@ -59,6 +59,15 @@ def test_why_stands_before_everything_else() -> None:
     assert lines[lines.index("✗ failed  hash") + 1] == "KeyError: x"
 
 
+def test_the_error_of_an_earlier_attempt_is_told_as_that() -> None:
+    again = msgspec.structs.replace(
+        QUEUED, error=Problem(kind="error", type="KeyError", message="x", traceback="t1\nt2")
+    )
+    text = shown(of(again))
+    assert "an earlier attempt: KeyError: x" in text
+    assert text.index("KeyError: x") < text.index("submitted") < text.index("traceback")
+
+
 def test_a_task_on_a_node_that_is_away_says_what_the_hub_waits_for() -> None:
     running = msgspec.structs.replace(QUEUED, state="running", node="edge-003", started_at=NOW - 4)
     text = render(replace(DEGRADED, detail=of(running)), OPEN, 120, 40).plain
