@@ -125,7 +125,7 @@ def _well(stats: Stats) -> str:
         f"{queued:,} wait",
     ]
     fails = stats.rates.failed
-    return ", ".join([f"{rate(fails)} fail", *said] if fails else [*said, "nothing fails"])
+    return ", ".join([f"{rate(fails)} fail", *said] if fails else [*said, "nothing fails now"])
 
 
 def _reasons(snapshot: Snapshot, stats: Stats) -> list[str]:

@@ -11,7 +11,7 @@ from dashboards.terminal.state import NODE_SORTS, TASK_SORTS
 from dashboards.terminal.task_times import WAITING, ran_s, waited_s
 from moorline.client import Client
 from moorline.errors import NotFoundError
-from moorline.views import NodeView, TaskView
+from moorline.views import Event, NodeView, TaskView
 
 # More rows of a list than this are not read: a filter finds what is behind them. The hub gives no more in one page.
 ROWS_MAX: Final = 1_000
@@ -21,6 +21,8 @@ DOCUMENT_CHARACTERS_MAX: Final = 32_768
 STEP_S: Final = 10
 TREND_STEPS: Final = 60
 TREND_S: Final = STEP_S * TREND_STEPS
+# Alerts that ended longer ago belong to another night, and their time of day alone would not tell which.
+OVER_WITHIN_S: Final = 12 * 3600.0
 # More groups of errors than this fit on no screen.
 ERRORS_MAX: Final = 20
 # Rows are read in such steps, so that scrolling by one row does not change what is asked for.
@@ -110,11 +112,11 @@ def _placed(values: Sequence[float | None], places: Sequence[int]) -> tuple[floa
     return tuple(made)
 
 
-async def read_alerts(client: Client, now_at: float) -> tuple[Alert, ...]:
-    """Read the alerts that are not over."""
+async def read_alerts(client: Client, now_at: float) -> tuple[tuple[Alert, ...], tuple[Event, ...]]:
+    """Read the alerts that are not over, and those that ended lately as the events that they were, newest first."""
     read = await client.alerts()
     kinds = {rule.name: rule.kind for rule in read.rules}
-    return tuple(
+    unfinished = tuple(
         Alert(
             rule=alert.rule,
             severity=alert.severity,
@@ -129,6 +131,12 @@ async def read_alerts(client: Client, now_at: float) -> tuple[Alert, ...]:
         for alert in read.alerts
         if alert.state != "resolved"
     )
+    over = [
+        Event(kind="alert.resolved", at=alert.resolved_at, name=alert.rule, reason=alert.message)
+        for alert in read.alerts
+        if alert.resolved_at is not None and now_at - alert.resolved_at < OVER_WITHIN_S
+    ]
+    return unfinished, tuple(sorted(over, key=lambda event: -event.at))
 
 
 async def read_errors(client: Client) -> tuple[ErrorGroup, ...]:

@@ -131,8 +131,10 @@ class Detail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What was heard of a hub, up to ``now_at``. ``heard_at``: when its counts came, None if never; ``lately``: what
-    happened to nodes and alerts, newest first; ``explanation``: why the chosen task of the list waits.
+    """What was heard of a hub, up to ``now_at``.
+
+    ``heard_at``: when its counts came, None if never; ``lately``: what happened to nodes and alerts, newest first;
+    ``over``: alerts that ended, newest first; ``explanation``: why the chosen task of the list waits.
     """
 
     url: str
@@ -151,6 +153,7 @@ class Snapshot:
     explanation: Explanation | None = None
     events: Listing[Event] = Listing()
     lately: tuple[Event, ...] = ()
+    over: tuple[Event, ...] = ()
     detail: Detail | None = None
 
     @property

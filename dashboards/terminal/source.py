@@ -124,11 +124,13 @@ class Source:
         for name, job in self._jobs.items():
             if name != "stats" and job.is_needed():
                 await job.read()
-        if look.view is View.OVERVIEW:
+        stats = self._knowledge.heard.stats
+        if look.view is View.OVERVIEW or (stats is not None and stats.nodes.get("unreachable")):
+            # Events tell why nodes are away, which the verdict of every view says.
             newest_id, filters = self._newest_id(), {"kind": FLEET_KINDS}
             lately = await last_events(self._client, newest_id, LATELY_BACK, LATELY_KEPT, filters)
             self._knowledge.hear(lately=lately)
-        elif look.view is View.EVENTS:
+        if look.view is View.EVENTS:
             await self._follower.read_once(look.event_filter)
         self._knowledge.set_link("live")
 
@@ -288,7 +290,8 @@ class Source:
         self._knowledge.hear(errors=await reading.read_errors(self._client))
 
     async def _read_alerts(self) -> None:
-        self._knowledge.hear(alerts=await reading.read_alerts(self._client, self._knowledge.wall()))
+        alerts, over = await reading.read_alerts(self._client, self._knowledge.wall())
+        self._knowledge.hear(alerts=alerts, over=over)
 
     async def _read_role(self) -> None:
         self._knowledge.hear(role=(await self._client.me()).role or "")

@@ -39,6 +39,8 @@ _PLAIN_VALUE: Final = re.compile(r"[\w.:@/+-]+")
 _TASK_ID: Final = re.compile(r"\b[0-9A-HJKMNP-TV-Z]{26}\b")
 ID_CHARACTERS: Final = 8
 
+_SILENT: Final = re.compile(r"^silent for [\d.]+ s\b.*")
+
 # The kinds of alerts, what may be the cause of others first: a hub that has just started explains nodes that are not
 # back yet, and these explain tasks that wait. Kinds that are not named stand before those about tomorrow.
 _CAUSES_FIRST: Final = (
@@ -172,7 +174,8 @@ def _reasons_away(snapshot: Snapshot, ids: Sequence[str]) -> str:
     for alert in snapshot.alerts:
         if kind_of(alert) == "node_unreachable":
             known.setdefault(alert.subject, alert.message.partition(" is unreachable: ")[2])
-    told = Counter(clean(known[node_id]) for node_id in ids if known.get(node_id))
+    # For how long it had been silent when it was given up would be read as for how long it has been.
+    told = Counter(clean(_SILENT.sub("it fell silent", known[node_id])) for node_id in ids if known.get(node_id))
     return ", ".join(reason for reason, _ in told.most_common(2))
 
 

@@ -48,6 +48,8 @@ NO_NODES: Final = "The map of all slots stands here once a node has registered; 
 LATELY_SUBJECT_CELLS: Final = 32
 # What happens to many at once is told by the hub within a few seconds.
 ALIKE_WITHIN_S: Final = 5.0
+# An alert and the event that tells of it have times that differ by less.
+SAME_MOMENT_S: Final = 1.0
 # With fewer lines to spare nothing is told of what happened lately.
 LATELY_LINES_MIN: Final = 3
 
@@ -241,7 +243,8 @@ def _chart(snapshot: Snapshot, trend: Trend, width: int, high: int) -> list[Text
     if room < 4:
         return [line((label, DIM), " ", (padded(value, max(1, width - _LABEL_CELLS - 1)), style))]
     values = resampled(snapshot.trends.columns.get(trend.key, ()), room)
-    told = (padded(value, value_cells, is_right=True), style)
+    is_zero = trend.key == "failed" and not _now(snapshot, "failed")
+    told = (padded(value, value_cells, is_right=True), DIM if is_zero else style)
     if high == 1 or not values:
         return [line((label, DIM), " ", (padded(spark_line(values), room), style), " ", told)] + [line()] * (high - 1)
     top = ceiling(values)
@@ -313,10 +316,13 @@ def _map(snapshot: Snapshot, width: int, free: int) -> list[Text]:
 
 def _lately(snapshot: Snapshot, width: int, free: int) -> list[Text]:
     """Tell what happened to nodes and alerts, where there is room for it."""
-    if free < LATELY_LINES_MIN or not snapshot.lately:
+    # On a hub with much to do the stream of events begins minutes ago; which alerts ended before that is known, too.
+    begun_at = snapshot.lately[-1].at if snapshot.lately else snapshot.now_at
+    events = [*snapshot.lately, *(event for event in snapshot.over if event.at < begun_at - SAME_MOMENT_S)]
+    if free < LATELY_LINES_MIN or not events:
         return []
     lines = [line(("lately", STRONG), ("  newest first, UTC", DIM))]
-    for alike in islice(_alike(snapshot.lately), free - 1):
+    for alike in islice(_alike(events), free - 1):
         event = alike[0]
         look = event_look(event.kind)
         subject = cut_middle(clean(event.node_id or event.name), LATELY_SUBJECT_CELLS)

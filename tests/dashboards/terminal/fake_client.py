@@ -41,6 +41,7 @@ class FakeClient:
         self.streams: dict[tuple[str, ...], asyncio.Queue[Event]] = {}
         self.node_views: list[NodeView] = []
         self.task_views: list[TaskView] = []
+        self.alerts_answer = Alerts()
         self.asked_last_ids: list[int | None] = []
 
     def _ask(self, what: str) -> None:
@@ -93,7 +94,7 @@ class FakeClient:
 
     async def alerts(self) -> Alerts:
         self._ask("alerts")
-        return Alerts()
+        return self.alerts_answer
 
     async def get(self, task_id: str) -> TaskView:
         self._ask(f"task {task_id}")

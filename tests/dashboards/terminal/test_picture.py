@@ -170,7 +170,7 @@ def test_the_verdict_comes_in_words_with_its_reasons() -> None:
 
 
 def test_what_is_well_is_told_in_words_too_with_what_fails_first() -> None:
-    assert "OK: 24 nodes online, 97 run, 12 wait, nothing fails" in render(WELL, State(), 80, 24).plain
+    assert "OK: 24 nodes online, 97 run, 12 wait, nothing fails now" in render(WELL, State(), 80, 24).plain
     failing = msgspec.structs.replace(stats("ok"), rates=Rates(failed=2.0))
     assert "OK: 2.0/s fail, 24 nodes" in render(replace(WELL, stats=failing), State(), 80, 24).plain
 

@@ -15,7 +15,7 @@ from dashboards.terminal.source import Source
 from dashboards.terminal.state import Act, ActOnAll, Count, Question, State, View
 from dashboards.terminal.task_times import ran_s
 from moorline.errors import HubError, HubUnavailableError, InvalidTaskError, UnauthorizedError
-from moorline.views import Event, TaskView
+from moorline.views import AlertRule, Alerts, AlertView, Event, TaskView
 from tests.dashboards.terminal.fake_client import FakeClient
 from tests.dashboards.terminal.fleets import NODES, NOW, stats, task
 
@@ -217,6 +217,37 @@ async def test_alerts_and_who_is_away_are_read_in_every_view_while_there_are_suc
         client.streams[PULSE_KINDS].put_nowait(Event(kind="node.unreachable", id=7, node_id="n7"))
         client.streams[PULSE_KINDS].put_nowait(Event(kind="hub.pulse", stats=stats("degraded", away=3)))
         await until(lambda: client.calls.count("map") > maps)
+
+
+async def test_alerts_are_read_with_the_kinds_of_their_rules_and_what_is_over_as_events(client: FakeClient) -> None:
+    client.alerts_answer = Alerts(
+        alerts=[
+            AlertView(
+                id="a", rule="ships", severity="warning", state="firing", since_at=NOW - 9, silenced_until=NOW + 9
+            ),
+            AlertView(
+                id="b", rule="disk_low", severity="critical", state="resolved", since_at=1.0, resolved_at=NOW - 9
+            ),
+            AlertView(id="c", rule="disk_low", severity="critical", state="resolved", since_at=1.0, resolved_at=2.0),
+        ],
+        rules=[AlertRule(name="ships", kind="node_flapping", severity="warning")],
+    )
+    clock = Clock()
+    clock.now_s = NOW
+    async with followed(client, clock) as source:
+        await until(lambda: source.snapshot().alerts)
+        (alert,) = source.snapshot().alerts
+        assert (alert.kind, alert.is_silenced, alert.silenced_until_at) == ("node_flapping", True, NOW + 9)
+        assert [(event.name, event.at) for event in source.snapshot().over] == [("disk_low", NOW - 9)]
+
+
+async def test_a_single_picture_of_any_view_knows_why_nodes_are_away(client: FakeClient) -> None:
+    source = Source(client, "http://hub", wall=Clock())  # type: ignore[arg-type]
+    await source.read_once(Look(view=View.NODES))
+    assert ("node", "alert") not in client.streams
+    client.answer = stats("degraded", away=1)
+    await source.read_once(Look(view=View.NODES))
+    assert ("node", "alert") in client.streams
 
 
 async def test_why_the_chosen_task_waits_is_asked(client: FakeClient) -> None:

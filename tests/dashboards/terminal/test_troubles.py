@@ -93,6 +93,11 @@ def test_a_node_that_is_away_is_named_with_why_before_its_alert_fires() -> None:
     assert verdict(seen)[1] == "1 node unreachable: n1"
 
 
+def test_a_reason_does_not_say_for_how_long_a_node_had_been_silent_then() -> None:
+    told = Event(kind="node.unreachable", at=NOW - 500, node_id="n1", reason="silent for 4 s")
+    assert whats(troubles(replace(away("n1"), lately=(told,)))) == ["1 node unreachable (it fell silent): n1"]
+
+
 def test_many_that_fell_silent_at_once_are_told_in_the_alerts_words_with_their_names() -> None:
     silent = alert("nodes_silent", message="3 of 9 nodes are unreachable at once", severity="critical")
     found = troubles(away("n1", "n2", "n3", alerts=(silent,)))

@@ -296,3 +296,15 @@ def test_a_hub_without_nodes_says_how_to_run_one() -> None:
     text = shown(lonely, State(), 120, 40)
     assert "OK: no node online" in text
     assert "once a node has registered; `moorline node --app …` runs one." in text
+
+
+def test_alerts_that_ended_before_the_events_begin_are_told_lately_and_none_twice() -> None:
+    def ended(at: float, name: str) -> Event:
+        return Event(kind="alert.resolved", at=at, name=name, reason="it is over")
+
+    newest = Event(kind="node.online", id=9, at=NOW - 60, node_id="porto-1")
+    both = replace(WELL, lately=(newest,), over=(ended(NOW - 60.2, "twice"), ended(NOW - 3600, "disk_low")))
+    text = shown(both, State(), 100, 40)
+    assert text.index("porto-1") < text.index("disk_low")
+    assert "twice" not in text
+    assert "disk_low" in shown(replace(both, lately=()), State(), 100, 40)
