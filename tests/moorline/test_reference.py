@@ -57,7 +57,9 @@ def test_the_examples_are_accepted_by_a_type_checker(tmp_path: Path) -> None:
         path.write_text(inspect.cleandoc(section.example))
         paths.append(str(path))
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--cache-dir", str(tmp_path / "cache")]
-    done = subprocess.run([*command, *paths], capture_output=True, text=True, check=False, timeout=100)
+    done = subprocess.run(
+        [*command, *paths], cwd=PAGE.parents[2], capture_output=True, text=True, check=False, timeout=100
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
