@@ -52,7 +52,7 @@ class Signature:
         self._required = frozenset(item.name for item in named if item.default is inspect.Parameter.empty)
         self._takes_any = any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters)
         shown = [item for item in parameters if item.name not in context_names]
-        self.text = f"{name}{signature.replace(parameters=shown, return_annotation=inspect.Signature.empty)}"
+        self.text: str = f"{name}{signature.replace(parameters=shown, return_annotation=inspect.Signature.empty)}"
 
     def check(self, names: Mapping[str, object]) -> None:
         """Raise BadArgumentsError unless these are arguments for it."""

@@ -74,11 +74,11 @@ class Context:
         on_log: Callable[[str, str], None],
         is_cancelled: Callable[[], bool],
     ) -> None:
-        self.task_id = task_id
-        self.attempt = attempt
-        self.name = name
-        self.node_id = node_id
-        self.instance_id = instance_id
+        self.task_id: str = task_id
+        self.attempt: int = attempt
+        self.name: str = name
+        self.node_id: str = node_id
+        self.instance_id: str = instance_id
         self._deadline_s = deadline_s
         self._on_progress = on_progress
         self._on_log = on_log

@@ -28,15 +28,15 @@ class TaskHandle(Generic[R_co]):
     __slots__ = ("__weakref__", "_client", "_settled", "_watchers", "id", "is_accepted", "is_streamed", "name")
 
     def __init__(self, client: Client, task_id: str, name: str, *, is_streamed: bool) -> None:
-        self.id = task_id
-        self.name = name
+        self.id: str = task_id
+        self.name: str = name
         self._client = client
         self._settled: Outcome | Forgotten | None = None
         # Who waits. None rather than an empty list: most handles of a batch never have one before they are settled.
         self._watchers: list[Callable[[], None]] | None = None
         # Whether the hub has said that it has the task, and whether its outcome comes by the client's own stream.
-        self.is_accepted = not is_streamed
-        self.is_streamed = is_streamed
+        self.is_accepted: bool = not is_streamed
+        self.is_streamed: bool = is_streamed
 
     @property
     def is_done(self) -> bool:
@@ -132,8 +132,8 @@ class Group(Generic[R]):
     __slots__ = ("handles", "id")
 
     def __init__(self, group_id: str, handles: Mapping[str, TaskHandle[R]]) -> None:
-        self.id = group_id
-        self.handles = dict(handles)
+        self.id: str = group_id
+        self.handles: dict[str, TaskHandle[R]] = dict(handles)
 
     def __len__(self) -> int:
         return len(self.handles)

@@ -68,7 +68,9 @@ class SyncGroup(Generic[R]):
     def __init__(self, client: SyncClient, group: Group[R]) -> None:
         self._client = client
         self._group = group
-        self.handles = {node_id: SyncTaskHandle(client, handle) for node_id, handle in group.handles.items()}
+        self.handles: dict[str, SyncTaskHandle[R]] = {
+            node_id: SyncTaskHandle(client, handle) for node_id, handle in group.handles.items()
+        }
 
     @property
     def id(self) -> str:

@@ -40,13 +40,13 @@ class Task(Generic[P, R_co]):
         defaults: Options,
     ) -> None:
         function = _checked_function(function)
-        self.name = _own_name(function) if name is None else name
+        self.name: str = _own_name(function) if name is None else name
         check_identifier("the name of a task", self.name)
         self.function = function
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async: bool = inspect.iscoroutinefunction(function)
         self.isolation = isolation
         self.defaults = defaults
-        self.signature = Signature(function, self.name)
+        self.signature: Signature = Signature(function, self.name)
         self._check_isolation()
         functools.update_wrapper(self, function)
 
