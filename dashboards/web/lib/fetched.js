@@ -26,9 +26,9 @@ const anyChange = (stats) => stats?.last_event_id;
  * Read a path of the hub and keep it fresh.
  *
  * `everyS` 0: read once. `changed` gives of the pulse what must differ before it is read again; null: always.
- * Gives {data, error, isLoading, reload}; the last data stays while new ones are read.
+ * `ask(path, signal)`: how it is read, where one request is not enough. Gives {data, error, isLoading, reload}; the last data stays while new ones are read.
  */
-export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
+export function useFetched(path, { everyS = 3, changed = anyChange, ask = get } = {}) {
   const [state, setState] = useState(() => begun(path));
   const latest = useRef(null);
   const reload = useCallback(() => latest.current?.(), []);
@@ -48,7 +48,7 @@ export function useFetched(path, { everyS = 3, changed = anyChange } = {}) {
       seen = changed?.(live.value.stats);
       const began = performance.now();
       try {
-        const data = await get(path, mine.signal);
+        const data = await ask(path, mine.signal);
         keep(path, data);
         setState({ path, data, error: null, isLoading: false });
       } catch (error) {

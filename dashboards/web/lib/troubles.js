@@ -65,9 +65,10 @@ function classTerms(subject) {
 /**
  * Give what is not well: {key, tone, text, href, since, note}; `since` is a time in seconds or null.
  *
- * `alerts`: those that fire, from `GET /v1/alerts`, with its `rules` and `channels`; empty while they are not known.
+ * `alerts`: those that fire, from `GET /v1/alerts`, with its `rules`, `channels` and `cursor` (null: they are
+ * all); empty while they are not known.
  */
-export function troubles({ stats, alerts = [], rules = [], channels = [], nowS }) {
+export function troubles({ stats, alerts = [], rules = [], channels = [], cursor = null, nowS }) {
   const findings = stats.verdict?.findings ?? [];
   const isQuiet = (alert) => alert.silenced_until > nowS;
   const loud = alerts.filter((alert) => alert.state === "firing" && !isQuiet(alert));
@@ -76,13 +77,13 @@ export function troubles({ stats, alerts = [], rules = [], channels = [], nowS }
   const isTold = new Set(findings.map(({ about }) => about));
   const said = [
     ...findings.filter(isOfItself).map(({ level, about, text }) => ({ key: text, isCritical: level === "critical", rank: -1, tone: toneOf(level === "critical"), text, href: about === "nodes" ? AWAY : "", since: null })),
-    ...nodesAway(stats, loud.filter((alert) => ABOUT_NODES_AWAY.has(kind(alert))), silenced.filter((alert) => ABOUT_NODES_AWAY.has(kind(alert)))),
+    ...nodesAway(stats, loud.filter((alert) => ABOUT_NODES_AWAY.has(kind(alert))), silenced.filter((alert) => kind(alert) === "node_unreachable"), !cursor),
     ...oldest(stats, loud.filter((alert) => kind(alert) === "queue_age" && !alert.subject), silenced.filter((alert) => kind(alert) === "queue_age" && !alert.subject), nowS),
     ...byRule(loud.filter((alert) => !ABOUT_NODES_AWAY.has(kind(alert)) && !(kind(alert) === "queue_age" && !alert.subject) && !(kind(alert) === "hub_degraded" && isTold.has("store"))), rules),
     ...deafChannels(channels),
   ].sort((one, other) => other.isCritical - one.isCritical || one.rank - other.rank || (other.since ?? 0) - (one.since ?? 0));
   const unknown = loud.length + silenced.length ? [] : findings.filter(({ about }) => about === "alerts").map(({ level, text }) => ({ key: text, tone: toneOf(level === "critical"), text, href: link("alerts"), since: null }));
-  return [...said, ...unknown, ...silenced.map((alert) => ({ key: alert.id, tone: "calm", text: alert.message, href: whereOf(alert, rules), since: alert.fired_at, silencedUntil: alert.silenced_until }))];
+  return [...said, ...unknown, ...byRuleSilenced(silenced, rules)];
 }
 
 const toneOf = (isCritical) => (isCritical ? "bad" : "warn");
@@ -93,9 +94,11 @@ const isOfItself = ({ level, about }) => about === "store" || about === "hub" ||
 const begunAt = (alerts) => (alerts.length ? Math.min(...alerts.map((alert) => alert.fired_at ?? alert.since_at)) : null);
 
 /** All nodes that are away in one line, with their names and why, as far as that is known. */
-function nodesAway(stats, alerts, silenced) {
+function nodesAway(stats, alerts, silenced, isAll) {
   const named = alerts.filter(({ subject }) => subject);
-  const n = Math.max(named.length, (stats.nodes?.unreachable ?? 0) - silenced.length);
+  // Of so many alerts that not all were read, those that are left may be silenced like these.
+  const others = isAll || named.length || !silenced.length ? (stats.nodes?.unreachable ?? 0) - silenced.length : 0;
+  const n = Math.max(named.length, others);
   if (n <= 0 && !alerts.length) return [];
   const atOnce = alerts.find(({ subject }) => !subject)?.message;
   const why = new Set(named.map(({ subject, message }) => message.replace(`node ${subject} is unreachable: `, "")));
@@ -128,6 +131,16 @@ function byRule(alerts, rules) {
     if (alike.length < ALIKE_MIN) return alike.map((alert) => ({ ...more, key: alert.id, text: alert.message, href: whereOf(alert, rules) || link("alerts"), since: alert.fired_at ?? alert.since_at }));
     const text = `${count(alike.length)} ${MANY[kind] ?? `alerts of ${rule}`}: ${listed(alike.map(({ subject, message }) => subject || message), alike.length)}`;
     return [{ ...more, key: rule, text, href: link("alerts"), since: begunAt(alike) }];
+  });
+}
+
+/** What is silenced is known: of each rule one line. */
+function byRuleSilenced(alerts, rules) {
+  return [...grouped(alerts)].map(([rule, alike]) => {
+    const [first] = alike;
+    const silencedUntil = Math.min(...alike.map((alert) => alert.silenced_until));
+    const told = alike.length > 1 ? { key: `silenced ${rule}`, text: `${count(alike.length)} alerts of ${rule}`, href: link("alerts") } : { key: first.id, text: first.message, href: whereOf(first, rules) || link("alerts") };
+    return { ...told, tone: "calm", since: begunAt(alike), silencedUntil };
   });
 }
 

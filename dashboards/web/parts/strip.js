@@ -13,7 +13,7 @@ export function Strip({ spans, since, until }) {
   const knownS = known.reduce((sum, one) => sum + lengthOf(one, since, until), 0);
   // A day is to read "24h", neither "23h 59m", as far as it is by the hub's clock, nor "1d 00h".
   const long = length < 3600 ? span(length) : `${Math.round(length / 3600)}h`;
-  const said = knownS ? `online ${((upS / knownS) * 100).toFixed(upS === knownS ? 0 : 2)} % of the time` : "not seen";
+  const said = knownS ? `online ${((upS / knownS) * 100).toFixed(upS === knownS ? 0 : 2)} % of the time that is known` : "not seen";
   return html`<div class="strip-box">
     <div class="strip" role="img" aria-label="Sessions of the last ${long}: ${said}">
       ${known.map((one) => html`<i key=${one.began_at} class=${`${one.state} ${nodeState(one.state).tone}`} title=${words(one, until)}

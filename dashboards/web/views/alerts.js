@@ -20,6 +20,9 @@ const LENGTHS = { "1 hour": 3600, "4 hours": 14_400, "1 day": 86_400, "1 week": 
 
 const PER_PAGE = 200;
 
+// To be quiet about everything is to be chosen, and no default. No rule has this name.
+const ALL_RULES = "*";
+
 const STATES = ["firing", "pending", "resolved"];
 
 const EMPTY = {
@@ -138,14 +141,14 @@ function SilenceDialog({ alert, rules, onDone }) {
   const send = async (event) => {
     event.preventDefault();
     const { rule, subject, length, comment } = Object.fromEntries(new FormData(event.target));
-    const body = { for_s: LENGTHS[length], ...(rule && { rule }), ...(subject && { subject }), ...(comment && { comment }) };
+    const body = { for_s: LENGTHS[length], ...(rule !== ALL_RULES && { rule }), ...(subject && { subject }), ...(comment && { comment }) };
     if (await attempt(() => post("/v1/alerts/silences", body), `Quiet for ${length}.`)) onDone();
   };
   return html`<${Dialog} title="Silence" onClose=${onDone}>
     <form class="stack" onSubmit=${send}>
       <h2>Silence alerts</h2>
       <p class="faint">Nobody is told while it lasts. The alerts still fire and stand on this page, and count in the verdict.</p>
-      <label>Rule<select name="rule"><option value="">all rules</option>${rules.map(({ name }) => html`<option key=${name} value=${name} selected=${name === alert.rule}>${name}</option>`)}</select></label>
+      <label>Rule<select name="rule" required><option value="" disabled selected=${!alert.rule}>choose…</option><option value=${ALL_RULES}>all rules</option>${rules.map(({ name }) => html`<option key=${name} value=${name} selected=${name === alert.rule}>${name}</option>`)}</select></label>
       <label>About<input name="subject" value=${alert.subject ?? ""} placeholder="everything" /></label>
       <label>For<select name="length">${Object.keys(LENGTHS).map((name) => html`<option key=${name} value=${name}>${name}</option>`)}</select></label>
       <label>Comment<input name="comment" placeholder="why" maxlength="200" /></label>

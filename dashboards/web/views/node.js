@@ -5,7 +5,7 @@ import { may, post } from "../lib/api.js";
 import { useFetched } from "../lib/fetched.js";
 import { hubNow } from "../lib/live.js";
 import { link } from "../lib/route.js";
-import { count, exact, moment, NOTHING, quoted, short, span } from "../lib/words.js";
+import { count, counted, NOTHING, quoted, short, span } from "../lib/words.js";
 import { nodeState } from "../lib/states.js";
 import { Ago, Back, Badge, Labels, Slots, When } from "../parts/badge.js";
 import { attempt, confirm } from "../parts/dialog.js";
@@ -85,10 +85,11 @@ function History({ path }) {
 }
 
 function Reasons({ spans }) {
-  const away = spans.filter((one) => one.state !== "online").slice(-REASONS_SHOWN).reverse();
-  if (!away.length) return html`<p class="faint">It has not been away.</p>`;
-  return html`<ul class="reasons">${away.map((one) => html`<li key=${one.began_at}>
-    <time title=${exact(one.began_at)}>${moment(one.began_at)}</time> <${Badge} state=${nodeState(one.state)} />
+  const all = spans.filter((one) => one.state !== "online");
+  if (!all.length) return html`<p class="faint">It has not been away.</p>`;
+  const away = all.slice(-REASONS_SHOWN).reverse();
+  return html`${all.length > away.length && html`<p class="faint">the last ${away.length} of ${counted(all.length, "time")} that it was not online</p>`}<ul class="reasons">${away.map((one) => html`<li key=${one.began_at}>
+    <${When} at=${one.began_at} /> <${Badge} state=${nodeState(one.state)} />
     <span>${one.ended_at === null ? "until now" : `for ${span(one.ended_at - one.began_at)}`}</span> <span class="faint">${one.reason}</span></li>`)}</ul>`;
 }
 

@@ -1,7 +1,7 @@
 // One task: what was asked, what came of it, each attempt, what its handler says, and why it is where it is.
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { get, may, post } from "../lib/api.js";
+import { address, get, may, post } from "../lib/api.js";
 import { useFetched } from "../lib/fetched.js";
 import { followEvents } from "../lib/live.js";
 import { link } from "../lib/route.js";
@@ -12,6 +12,7 @@ import { attempt, confirm } from "../parts/dialog.js";
 import { Facts } from "../parts/facts.js";
 import { Loaded } from "../parts/notice.js";
 import { Timeline } from "../parts/timeline.js";
+import { couldStartAt, waitOf } from "./tasks.js";
 
 const FINAL = new Set(["succeeded", "failed", "cancelled", "expired", "lost"]);
 const WAITS = new Set(["scheduled", "queued"]);
@@ -45,7 +46,7 @@ export function Task({ id }) {
     ${WAITS.has(data.state) && html`<section><h2>Why is it ${data.state}?</h2><${Explain} path=${path} /></section>`}
     <${Log} path=${path} lines=${told.lines} />
     <div class="pair">
-      <section><h2>Payload</h2><pre>${pretty(data.payload ?? {})}</pre></section>
+      <section><header class="head"><h2>Payload</h2><a href=${address(path)} target="_blank" rel="noopener">All as JSON</a></header><pre>${pretty(data.payload ?? {})}</pre></section>
       ${data.state === "succeeded" && html`<section><h2>Value</h2><pre>${pretty(data.value ?? null)}</pre></section>`}
     </div>
     ${!WAITS.has(data.state) && html`<${Explanation} path=${path} />`}`}<//>`;
@@ -94,13 +95,12 @@ function TaskFacts({ task }) {
   // What has a place of its own here is not told twice.
   const options = Object.entries(task.options).filter(([name]) => !SHOWN.has(name));
   const at = (when) => when && html`<${When} at=${when} />`;
-  const couldStartAt = Math.max(task.submitted_at, task.due_at ?? 0);
   return html`<${Facts} facts=${[
     ["Id", html`<code>${task.id}</code>`],
     ["Node", task.node && html`<a href=${link("nodes", task.node)}>${task.node}</a>`],
     ["Attempt", task.attempt ? `${task.attempt}${task.failures || task.losses ? ` (${task.failures} failed, ${task.losses} lost)` : ""}` : "none yet"],
     ["Submitted", at(task.submitted_at)],
-    ["Waited", task.state === "queued" ? html`<${Ago} at=${couldStartAt} isLong=${true} />` : span(task.wait_s)],
+    ["Waited", task.state === "queued" ? html`<${Ago} at=${couldStartAt(task)} isLong=${true} />` : span(waitOf(task))],
     ["Ran", task.state === "running" ? html`<${Ago} at=${task.started_at} isLong=${true} />` : span(task.run_s)],
     ["Finished", at(task.finished_at)],
     ["Not before", at(task.due_at)],

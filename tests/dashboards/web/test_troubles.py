@@ -129,6 +129,14 @@ async def test_what_is_silenced_comes_last_and_says_until_when(judged: Judge) ->
     assert over["tone"] == "warn"
 
 
+async def test_what_is_silenced_is_one_line_of_each_rule(judged: Judge) -> None:
+    quiet = [away(f"n{number}") | {"silenced_until": NOW_S + number + 1} for number in range(100)]
+    (line,) = await judged(*quiet, nodes={"unreachable": 100})
+    assert (line["text"], line["tone"], line["silencedUntil"]) == ("100 alerts of node_unreachable", "calm", NOW_S + 1)
+    lines = await judged(*quiet, nodes={"unreachable": 102})
+    assert [line["text"] for line in lines] == ["2 nodes unreachable", "100 alerts of node_unreachable"]
+
+
 async def test_a_channel_that_takes_nothing_is_wrong_too(judged: Judge) -> None:
     channel = {"name": "pager", "failures": 3, "waiting": 2, "failure": "HTTP 500"}
     (line,) = await judged(channels=[channel, channel | {"name": "chat", "failures": 0}])

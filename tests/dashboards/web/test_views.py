@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from moorline import Client
 from tests.dashboards.web.browser import PATIENCE_MS, Visitor, has_no_overflow, visiting
@@ -91,6 +91,12 @@ async def test_an_alert_is_silenced_for_a_time_and_says_so_everywhere(visitor: V
     for _ in range(20):
         await client.submit(app.fail, message="often")
     page = await visitor.open("#/alerts?state=firing")
+    await page.locator(".head").get_by_role("button", name="Silence…").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Silence", exact=True).click()
+    # To be quiet about everything has to be chosen.
+    await expect(page.locator("select[name=rule]")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
     await page.locator("tr", has_text="failure_rate").get_by_role("button", name="Silence…").click()
     await page.get_by_label("Comment").fill("known")
     await page.get_by_role("dialog").get_by_role("button", name="Silence", exact=True).click()
@@ -169,6 +175,41 @@ async def test_a_filter_that_is_wrong_is_explained(visitor: Visitor) -> None:
     visitor.tolerated = "status of 400"
     page = await visitor.open("#/tasks?filter=stat=failed")
     await expect(page.get_by_role("alert")).to_contain_text("state")
+
+
+async def look_in_vain(page: Page, found_on: int) -> None:
+    """Have the page meet a hub that finds nothing until a page far back, numbered by cursors."""
+
+    async def answer(route: Route) -> None:
+        number = int((re.search(r"cursor=(\d+)", route.request.url) or ["", "0"])[1])
+        if number == found_on:
+            # The real hub never gave this cursor.
+            await route.continue_(url=re.sub(r"&cursor=\d+", "", route.request.url))
+        else:
+            await route.fulfill(json={"tasks": [], "cursor": str(number + 1)})
+
+    await page.route("**/v1/tasks?*", answer)
+
+
+async def test_a_page_without_a_match_is_not_taken_for_the_answer(visitor: Visitor, client: Client) -> None:
+    handle = await client.submit(app.noop.options(labels={"for": "far"}))
+    await handle.result()
+    page = await visitor.open()
+    await look_in_vain(page, found_on=3)
+    await page.evaluate("location.hash = '#/tasks?filter=label.for=far'")
+    await expect(row(page, handle.id)).to_be_visible()
+
+
+async def test_who_finds_nothing_among_many_is_asked_whether_to_look_further(visitor: Visitor, client: Client) -> None:
+    handle = await client.submit(app.noop.options(labels={"for": "further"}))
+    await handle.result()
+    page = await visitor.open()
+    await look_in_vain(page, found_on=14)
+    await page.evaluate("location.hash = '#/tasks?filter=label.for=further'")
+    await expect(page.get_by_text("there are older ones")).to_be_visible()
+    await expect(page.get_by_text("No task matches this filter.")).to_have_count(0)
+    await page.get_by_role("button", name="Look further back").click()
+    await expect(row(page, handle.id)).to_be_visible()
 
 
 async def test_a_task_shows_what_was_asked_and_what_came_of_it(visitor: Visitor, client: Client) -> None:
