@@ -63,6 +63,7 @@ function Buttons() {
   return html`
     <button class="plain" onClick=${toggleTheme} aria-label=${shown === "dark" ? "Light colours" : "Dark colours"} title="Dark or light">${shown === "dark" ? "☀" : "☾"}</button>
     <button class="plain" onClick=${() => isHelpOpen.set(true)} aria-label="Help" title="Keys: ?">?</button>
+    ${who?.role === "read" && html`<span class="label" title="This token only reads: retry, cancel and drain need another role">read only</span>`}
     ${isLoggedIn && html`<button class="plain who" onClick=${() => attempt(logOut)} title="Logged in as ${who.name || "somebody"}, role ${who.role}">Log out</button>`}
   `;
 }

@@ -20,7 +20,8 @@ export function Timeline({ task, attempts }) {
       return html`<li key=${one.attempt}>
         <span class="who">#${one.attempt} ${one.node && html`<a href=${link("nodes", one.node)}>${one.node}</a>`}</span>
         <span class="track"><i class=${tone} style=${{ left: place(one.started_at), width }}></i></span>
-        <span class="what ${tone}" title=${one.error ? `${one.error.type}: ${one.error.message}` : ""}>${glyph} ${word} <span class="faint">${span(one.run_s ?? endsAt - one.started_at)}</span></span>
+        <span class="what ${tone}" title=${`from ${moment(one.started_at)}`}>${glyph} ${word} <span class="faint">${span(one.run_s ?? endsAt - one.started_at)}</span></span>
+        ${one.error && html`<span class="fault"><b>${one.error.type || one.error.kind}</b> ${one.error.message}</span>`}
       </li>`;
     })}
     <li class="scale faint"><span class="who"></span><span class="track"><span>${moment(from)}</span><span>${moment(until)}</span></span><span class="what"></span></li>

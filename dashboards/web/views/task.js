@@ -46,7 +46,7 @@ export function Task({ id }) {
     ${WAITS.has(data.state) && html`<section><h2>Why is it ${data.state}?</h2><${Explain} path=${path} /></section>`}
     <${Log} path=${path} lines=${told.lines} />
     <div class="pair">
-      <section><header class="head"><h2>Payload</h2><a href=${address(path)} target="_blank" rel="noopener">All as JSON</a></header><pre>${pretty(data.payload ?? {})}</pre></section>
+      <section><h2>Payload <a href=${address(path)} target="_blank" rel="noopener">all as JSON</a></h2><pre>${pretty(data.payload ?? {})}</pre></section>
       ${data.state === "succeeded" && html`<section><h2>Value</h2><pre>${pretty(data.value ?? null)}</pre></section>`}
     </div>
     ${!WAITS.has(data.state) && html`<${Explanation} path=${path} />`}`}<//>`;

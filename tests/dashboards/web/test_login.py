@@ -90,6 +90,7 @@ async def test_a_token_that_reads_gives_a_page_that_reads_and_the_hub_enforces_i
     await expect(page.locator("h1")).to_contain_text("noop")
     await expect(page.get_by_role("button", name=re.compile("Cancel|Retry"))).to_have_count(0)
     await expect(page.get_by_role("link", name="Audit")).to_have_count(0)
+    await expect(page.get_by_text("read only")).to_be_visible()
     visitor.tolerated = "status of 403"
     csrf = "(await (await fetch('/v1/me')).json()).csrf"
     status = f"""async () => (await fetch('/v1/tasks/{handle.id}/cancel',

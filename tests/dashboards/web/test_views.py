@@ -239,6 +239,10 @@ async def test_a_failed_task_shows_its_error_and_traceback_and_can_be_retried(vi
     await page.get_by_role("button", name="Retry").click()
     await page.get_by_role("button", name="Retry task").click()
     await expect(page.locator(".timeline li:not(.scale)")).to_have_count(2)
+    await expect(page.locator(".timeline .fault").first).to_contain_text("RuntimeError the disk is full")
+    async with page.expect_popup() as whole:
+        await page.get_by_role("link", name="all as JSON").click()
+    await expect((await whole.value).locator("body")).to_contain_text('"payload":{"message":"the disk is full"}')
 
 
 async def test_errors_are_grouped_and_lead_to_their_tasks(visitor: Visitor, client: Client) -> None:
