@@ -523,6 +523,19 @@ async def test_a_fault_of_a_question_ends_waits_rather_than_hanging_them() -> No
             await client.handle("t").result()
 
 
+async def test_a_fault_of_a_question_about_many_ends_their_waits() -> None:
+    def answer(method: str, path: str, body: bytes) -> Answer:
+        if method == "GET":
+            raise OverflowError("a fault of our own")
+        return Answer(status=201, body=b'{"group":"g","tasks":[{"id":"g.n1","node":"n1"}]}')
+
+    hello = b'event: hello\ndata: {"id":0}\n\n'
+    async with Client(transport=FakeTransport([[hello]], answer)) as client:
+        group = await client.broadcast(echo)
+        with pytest.raises(HubError, match="cannot be asked for the task: OverflowError"):
+            await group.results()
+
+
 # --- the wrong way to use it ------------------------------------------------------------------------------------------
 
 
