@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from moorline.configuration import ClientSettings, client_options
-from moorline.parameters import HTTP_ADDRESS, SECRET
+from moorline.parameters import HTTP_ADDRESS, NEW_FILE, SECRET
 
 # With fewer the work is over before anything has been killed in its middle.
 TASKS_MIN = 60
@@ -42,7 +42,7 @@ NODES_MAX = 200
 @click.option("--keep", is_flag=True, help="Keep the folder with state, logs and the truth file, and say where it is.")
 @click.option("--plain", is_flag=True, help="Lines instead of the live picture, as on anything that is no terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Nothing but the JSON object.")
-@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Save the last picture as SVG.")
+@click.option("--svg", metavar="FILE", type=NEW_FILE, help="Save the last picture as SVG.")
 def demo(tasks: int, seconds_max: float, keep: bool, plain: bool, as_json: bool, svg: Path | None) -> None:
     """Kill a hub in the middle of real work, and watch that nothing is lost.
 
@@ -105,7 +105,7 @@ def _json_object(_context: click.Context, _parameter: click.Parameter, text: str
     help="The lease of the tasks.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON object.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Save the report as a page.")
+@click.option("--html", metavar="FILE", type=NEW_FILE, help="Save the report as a page.")
 @click.option("--keep", is_flag=True, help="Keep the folder with state, logs and the truth file.")
 @click.option(
     "--url", metavar="URL", type=HTTP_ADDRESS, help="Break this installation, which runs already, through its API."
@@ -218,7 +218,7 @@ VIEWS = ("overview", "nodes", "tasks", "task", "events")
 @click.option("--task", "task_id", metavar="TASK_ID", default="", help="Begin with this task.")
 @click.option("--ascii", "is_ascii", is_flag=True, help="Nothing but ASCII characters.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is known now as one JSON document, and end.")
-@click.option("--svg", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Save a picture, and end.")
+@click.option("--svg", metavar="FILE", type=NEW_FILE, help="Save a picture, and end.")
 @click.option("--size", metavar="WxH", callback=_size, help="Columns and lines of a picture that is not on a terminal.")
 @click.option("--beside-hub", type=int, hidden=True, help="The hub that shows this in its own terminal.")
 @client_options

@@ -296,6 +296,9 @@ _state = click.option(
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
+# The last that Python's dates know.
+YEAR_9999_S: Final = 253402300799.0
+
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -411,7 +414,11 @@ def _on_store(action: Callable[[], T]) -> T:
     try:
         return action()
     except SettingsError as error:
-        raise StartError(error.message.replace("node_id", "--node"), _sentence(error.remedy), EXIT_SETTINGS) from error
+        raise StartError(
+            error.message.replace("node_id", "--node").replace("expires_in_s", "--expires-in"),
+            _sentence(error.remedy),
+            EXIT_SETTINGS,
+        ) from error
     except StoreError as error:
         raise _store_error(str(error)) from error
     except OSError as error:
@@ -438,6 +445,9 @@ def _document(view: TokenView) -> dict[str, object]:
 
 
 def _day(at: float | None) -> str:
+    if at is not None and at > YEAR_9999_S:
+        # One token of an earlier version must not hide all others.
+        return "after 9999"
     return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M")
 
 

@@ -30,6 +30,9 @@ from protocol.limits import LABEL_CHARACTERS_MAX, is_identifier
 Role: TypeAlias = Literal["node", "submit", "read", "admin"]
 
 # What people and secret scanners recognise; behind it stand 43 characters, 256 bits.
+# Whoever means for ever gives none; a date beyond the year 9999 cannot be shown.
+EXPIRES_IN_S_MAX = 100 * 365 * 86400.0
+
 PREFIX: Final = "moor_"
 SECRET_BYTES: Final = 32
 
@@ -116,8 +119,8 @@ def _new_token(
 ) -> tuple[TokenRow, str]:
     if len(name) > LABEL_CHARACTERS_MAX or not name.isprintable():
         raise SettingsError(f"name is {name[:60]!r}", f"at most {LABEL_CHARACTERS_MAX} printable characters")
-    if expires_in_s is not None and not 0 < expires_in_s < float("inf"):
-        raise SettingsError(f"expires_in_s is {expires_in_s:g}", "a number of seconds above 0")
+    if expires_in_s is not None and not 0 < expires_in_s <= EXPIRES_IN_S_MAX:
+        raise SettingsError(f"expires_in_s is {expires_in_s:g}", "give a time span above 0, and at most 100 years")
     if node_id is not None and role != "node":
         raise SettingsError(f"node_id is {node_id!r} and role is {role!r}", "only a token of role node is for one node")
     if node_id is not None and not is_identifier(node_id):

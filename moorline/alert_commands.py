@@ -11,7 +11,7 @@ import click
 from moorline.configuration import ClientSettings, client_options
 from moorline.conversing import as_json_option, converse
 from moorline.failures import CommandError, ExitCode
-from moorline.parameters import DURATION
+from moorline.parameters import SILENCE
 from moorline.presentation import Styled, print_columns, print_document, print_table, say
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _show(found: Alerts, *, with_resolved: bool) -> None:
 @alert.command("silence")
 @click.argument("rule", required=False)
 @click.option("--subject", metavar="TEXT", help="Only alerts about this: a node's id, a task's name, … Default: all.")
-@click.option("--for", "for_s", type=DURATION, required=True, metavar="TIME", help="How long: 30m, 2h, 1d.")
+@click.option("--for", "for_s", type=SILENCE, required=True, metavar="TIME", help="How long: 30m, 2h, 1d.")
 @click.option("--comment", default="", help="For people: why.")
 @as_json_option
 @client_options

@@ -237,7 +237,7 @@ def _check_one(option: click.Option, value: object) -> object:
         # Only to see whether click will take it: relative paths and texts stay as they are written.
         option.type.convert(value, option, None)
     except click.BadParameter as error:
-        raise ValueError(f"is {value!r}: {plain(error)}") from error
+        raise ValueError(f"is wrong: {plain(error)}") from error
     return value
 
 
@@ -247,7 +247,7 @@ def _expected(option: click.Option) -> tuple[tuple[type, ...], str]:
     if isinstance(option.type, click.types.IntParamType):
         return (int,), "a whole number"
     if isinstance(option.type, click.types.FloatParamType):
-        return (int, float), "a number"
+        return (int, float), "a number of seconds" if (option.name or "").endswith("_s") else "a number"
     if isinstance(option.type, click.Choice):
         return (str,), f"one of {', '.join(map(str, option.type.choices))}"
     return (str,), "a text"

@@ -12,6 +12,7 @@ import click
 from moorline.configuration import ClientSettings
 from moorline.errors import MoorlineError
 from moorline.failures import CommandError, ExitCode, explain
+from moorline.presentation import say
 
 if TYPE_CHECKING:
     from moorline.client import Client
@@ -19,17 +20,29 @@ if TYPE_CHECKING:
 # A hub that starts again is back in two seconds; a person who has mistyped its address should not wait much longer.
 SUBMIT_WITHIN_S: Final = 5.0
 
+# Most answers come in milliseconds; a hub that hangs, or a way to it that swallows, is given up after 30 s.
+SAY_SO_AFTER_S: Final = 3.0
+
 T = TypeVar("T")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-def converse(settings: ClientSettings, talk: Callable[[Client], Awaitable[T]]) -> T:
-    """Talk to the hub; whatever goes wrong ends the command with its words and its status."""
+def converse(settings: ClientSettings, talk: Callable[[Client], Awaitable[T]], *, is_long: bool = False) -> T:
+    """Talk to the hub; whatever goes wrong ends the command with its words and its status.
+
+    With ``is_long`` the talk lasts as long as a person wants it to; of any other that lasts it is said for what.
+    """
 
     async def conversation() -> T:
-        async with _client(settings) as client:
-            return await talk(client)
+        loop = asyncio.get_running_loop()
+        note = None if is_long else loop.call_later(SAY_SO_AFTER_S, say, f"still waiting for {settings.url} …")
+        try:
+            async with _client(settings) as client:
+                return await talk(client)
+        finally:
+            if note is not None:
+                note.cancel()
 
     try:
         return asyncio.run(conversation())

@@ -50,4 +50,4 @@ def events(
                 else:
                     print_columns(event_cells(event))
 
-    converse(settings, follow)
+    converse(settings, follow, is_long=True)

@@ -167,8 +167,9 @@ def _other_scheme(error: Exception, base: URL) -> str:
     """Say what may be wrong about an address whose other end speaks TLS and is not told so, or the other way round."""
     if base.scheme == "http" and isinstance(error, aiohttp.ServerDisconnectedError):
         return f"if the hub wants TLS, write {base.with_scheme('https')}"
-    is_certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
-    if base.scheme == "https" and isinstance(error, aiohttp.ClientSSLError) and not is_certificate:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "give the authority that signed it as ca (on the command line --ca or MOORLINE_CA)"
+    if base.scheme == "https" and isinstance(error, aiohttp.ClientSSLError):
         return f"if the hub has no TLS, write {base.with_scheme('http')}"
     return ""
 

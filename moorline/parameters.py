@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -177,6 +178,33 @@ def parse_secret(text: str) -> str:
     return secret
 
 
+def parse_new_file(text: str) -> Path:
+    """Read the path of a file that is written at the end of what may take minutes: better refused at its beginning.
+
+    Raises:
+        ValueError: it is a folder, or would stand in one that is not there.
+    """
+    path = Path(text)
+    if path.is_dir():
+        raise ValueError(f"{text} is a folder; give a file")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"{text} cannot be written: there is no folder {path.parent}")
+    return path
+
+
+def parse_duration_up_to(days_max: int, *, may_be_zero: bool = False) -> Callable[[str], float]:
+    """Give what reads a time span of at most so many days, as the hub takes it."""
+    bounds = f"at most {days_max}d" if may_be_zero else f"more than 0, and at most {days_max}d"
+
+    def parse(text: str) -> float:
+        seconds = parse_duration(text)
+        if seconds > days_max * 86400 or (seconds == 0 and not may_be_zero):
+            raise ValueError(f"{text!r} is out of bounds; give {bounds}")
+        return seconds
+
+    return parse
+
+
 class _Parsed(click.ParamType[object]):
     """A click type around a function that raises ValueError with a whole sentence."""
 
@@ -195,9 +223,14 @@ class _Parsed(click.ParamType[object]):
 
 
 DURATION: Final = _Parsed("time", parse_duration)
+# As long as a task may be put off, as an attempt may run, as a silence may last: docs/reference/http-api.md.
+DELAY: Final = _Parsed("time", parse_duration_up_to(366, may_be_zero=True))
+TIMEOUT: Final = _Parsed("time", parse_duration_up_to(30))
+SILENCE: Final = _Parsed("time", parse_duration_up_to(31))
 MOMENT: Final = _Parsed("when", lambda text: parse_moment(text, datetime.now(UTC)))
 PAST: Final = _Parsed("when", lambda text: parse_past(text, datetime.now(UTC)))
 SECRET: Final = _Parsed("secret", parse_secret)
+NEW_FILE: Final = _Parsed("file", parse_new_file)
 PAIR: Final = _Parsed("key=value", parse_pair)
 HTTP_ADDRESS: Final = _Parsed("url", lambda text: parse_address(text, ("http", "https"), "http://127.0.0.1:8780"))
 NODE_ADDRESS: Final = _Parsed("url", lambda text: parse_address(text, ("ws", "wss"), "ws://127.0.0.1:8765"))

@@ -12,7 +12,7 @@ from moorline.configuration import ClientSettings, client_options
 from moorline.conversing import as_json_option, converse
 from moorline.errors import HubError, ResultTimeoutError, TaskError
 from moorline.options import Options, Retry
-from moorline.parameters import DURATION, MOMENT, PAIR, parse_payload
+from moorline.parameters import DELAY, DURATION, MOMENT, PAIR, TIMEOUT, parse_payload
 from moorline.presentation import is_terminal, print_document, say
 
 if TYPE_CHECKING:
@@ -35,9 +35,11 @@ STDIN_BYTES_MAX: Final = 16 * 1024 * 1024
 )
 @click.option("--requires", type=PAIR, multiple=True, help="A label that the node must have. Repeatable.")
 @click.option("--node", metavar="NODE_ID", help="Only this node.")
-@click.option("--delay", type=DURATION, default=0.0, help="Not before this long from now: 90s, 15m, 2h, 1d.")
+@click.option(
+    "--delay", type=DELAY, metavar="TIME", default=0.0, help="Not before this long from now: 90s, 15m, 2h, 1d."
+)
 @click.option("--deadline", type=MOMENT, help="If not started by then, it expires: +10m, or 2031-05-17T18:00:00Z.")
-@click.option("--timeout", type=DURATION, help="How long an attempt may run.")
+@click.option("--timeout", type=TIMEOUT, metavar="TIME", help="How long an attempt may run.")
 @click.option(
     "--max-attempts",
     type=click.IntRange(1, 1000),
@@ -91,7 +93,7 @@ def submit(
             say(f"{handle.id} is submitted; Ctrl-C stops waiting, not the task")
         await print_outcome(client, handle, wait_timeout, as_json=as_json)
 
-    converse(settings, talk)
+    converse(settings, talk, is_long=True)
 
 
 async def print_outcome(

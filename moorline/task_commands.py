@@ -251,7 +251,7 @@ def task_wait(settings: ClientSettings, *, task_id: str, timeout: float | None, 
         await client.get(task_id)
         await print_outcome(client, client.handle(task_id), timeout, as_json=as_json)
 
-    converse(settings, talk)
+    converse(settings, talk, is_long=True)
 
 
 @task.command("logs")
@@ -278,7 +278,7 @@ def task_logs(settings: ClientSettings, *, task_id: str, follow: bool, as_json: 
             click.echo(printable(log_line(line, with_attempt=True)))
 
     if follow:
-        view, dropped = converse(settings, lambda client: follow_logs(client, task_id, tell))
+        view, dropped = converse(settings, lambda client: follow_logs(client, task_id, tell), is_long=True)
         say(f"The task is {view.state}.")
         _say_dropped(dropped)
         return

@@ -246,6 +246,11 @@ def test_a_wrong_flag_names_no_variable() -> None:
         (["hub", "--state", __file__], f"{__file__} is a file; give a folder"),
         (["hub", "--alerts", "."], ". is a folder; give a file"),
         (["task", "list", "--token", "a b"], "printable ASCII"),
+        (["submit", "add", "--delay", "900d"], "'900d' is out of bounds; give at most 366d"),
+        (["submit", "add", "--timeout", "0"], "'0' is out of bounds; give more than 0, and at most 30d"),
+        (["alert", "silence", "--for", "60d"], "'60d' is out of bounds; give more than 0, and at most 31d"),
+        (["chaos", "--html", "/nowhere/x.html"], "cannot be written: there is no folder /nowhere"),
+        (["demo", "--svg", "/"], "/ is a folder; give a file"),
         (["task", "list", "--since", "soon"], "'soon' is no time; write 10m (ago), or 2031-"),
     ],
 )

@@ -232,6 +232,19 @@ class TestTokens:
             ("node", "node", "n1", "valid"), ("eyes", "read", "-", "valid")
         }  # fmt: skip
 
+    def test_a_token_for_ever_is_one_without_an_end(self, state: Path) -> None:
+        result = self.run(state, "create", "--role", "node", "--expires-in", "99999999w")
+        assert result.exit_code == ExitCode.USAGE
+        assert "--expires-in is 6.048e+13\n  Give a time span above 0, and at most 100 years." in result.stderr
+
+    def test_a_token_that_ends_after_all_dates_hides_no_other(
+        self, state: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # As versions before the bound have made them.
+        monkeypatch.setattr("hub.tokens.EXPIRES_IN_S_MAX", float("inf"))
+        self.run(state, "create", "--role", "node", "--expires-in", "99999999w")
+        assert "after 9999" in self.run(state, "list").stdout
+
     def test_json_is_one_document(self, state: Path) -> None:
         created = json.loads(self.run(state, "create", "--role", "admin", "--expires-in", "1h", "--json").stdout)
         assert created["secret"].startswith("moor_")

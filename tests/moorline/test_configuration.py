@@ -86,11 +86,11 @@ class TestPrecedence:
         ("[hub]\nheartbeat_s = '1'\n", "[hub] heartbeat_s is the text '1'; it must be a number", ""),
         ("[hub]\ninsecure = 1\n", "[hub] insecure is 1; it must be true or false", ""),
         ("[hub]\ndurability = 3\n", "it must be one of full, normal", ""),
-        ("[hub]\ndurability = 'half'\n", "[hub] durability is 'half': 'half' is not one of", ""),
+        ("[hub]\ndurability = 'half'\n", "[hub] durability is wrong: 'half' is not one of", ""),
         ("[hub]\nstate = ['a']\n", "[hub] state is a list; it must be a text", ""),
         ("[node]\napp = 'tasks.py'\n", "[node] app is the text 'tasks.py'; it must be a list", ""),
         ("[node]\nlabel = {gpu = {}}\n[hub]\nstate = {}\n", "[hub] state is a table; it must be a text", ""),
-        ("[client]\nurl = 'ftp://x'\n", "[client] url is 'ftp://x': 'ftp://x' is no address", ""),
+        ("[client]\nurl = 'ftp://x'\n", "[client] url is wrong: 'ftp://x' is no address", ""),
         ("[hub\n", "is no TOML", ""),
         ("[hub]\nnode_host = 2031-05-17\n", "node_host is 2031-05-17; it must be a text", ""),
     ],
@@ -135,7 +135,7 @@ def test_a_command_that_cannot_be_loaded_is_our_own_mistake() -> None:
 
 def test_the_option_s_own_check_counts_in_the_file_too() -> None:
     option = click.Option(["--slots"], type=click.IntRange(1, 10))
-    with pytest.raises(ValueError, match="is 11: 11 is out of bounds; give a whole number from 1 to 10"):
+    with pytest.raises(ValueError, match="is wrong: 11 is out of bounds; give a whole number from 1 to 10"):
         check_value(option, 11)
 
 

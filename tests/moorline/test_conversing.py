@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from moorline.cli import cli
+from moorline.client import Client
+from moorline.configuration import ClientSettings
+from moorline.conversing import converse
 from moorline.failures import ExitCode
 from tests.moorline.cli_hub import CliHub, run
 from tests.moorline.raw_server import RawServer
@@ -65,3 +69,20 @@ def test_settings_of_the_file_reach_the_client(hub: CliHub, tmp_path: Path) -> N
     (tmp_path / "moorline.toml").write_text(f"[client]\nurl = '{hub.url}'\ntoken = 'sesame'\n")
     for command in (["task", "list"], ["node", "list"]):
         assert CliRunner().invoke(cli, command).exit_code == 0
+
+
+def test_a_hub_that_is_slow_is_waited_for_and_named(hub: CliHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "waiting" not in run(hub, "task", "list").stderr
+    monkeypatch.setattr("moorline.conversing.SAY_SO_AFTER_S", 0.0)
+
+    async def slow(client: Client) -> int:
+        await asyncio.sleep(0)
+        await client.nodes()
+        return 3
+
+    said: list[str] = []
+    monkeypatch.setattr("moorline.conversing.say", said.append)
+    assert converse(ClientSettings(url=hub.url), slow) == 3
+    assert said == [f"still waiting for {hub.url} …"]
+    assert converse(ClientSettings(url=hub.url), slow, is_long=True) == 3
+    assert len(said) == 1

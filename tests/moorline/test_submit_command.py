@@ -51,7 +51,7 @@ def test_a_payload_may_come_from_stdin(hub: CliHub) -> None:
         (["--delay", "soon"], None, "write a number and a unit"),
         (["--deadline", "2031-05-17T18:00:00"], None, "names no zone"),
         (["--requires", "gpu"], None, "is not key=value"),
-        (["--timeout", "99d"], None, "timeout_s is"),
+        (["--timeout", "99d"], None, "at most 30d"),
     ],
 )
 def test_wrong_usage_never_reaches_the_hub(
