@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final
 
 from rich.text import Text
@@ -11,7 +12,7 @@ from dashboards.terminal.looks import ALARM, BAD, CHOSEN, DIM, STRONG, WARN, WEL
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import State, View
 from dashboards.terminal.texts import clean, line, rate, spread, width_of, wrapped
-from dashboards.terminal.troubles import troubles
+from dashboards.terminal.troubles import kind_of, troubles
 from moorline.views import Stats
 from moorline.words import ago, duration
 
@@ -138,12 +139,15 @@ def _reasons(snapshot: Snapshot, stats: Stats) -> list[str]:
     # Of a hub that takes no commits its own words say more than the alert's.
     if any(reason.startswith(_NO_COMMITS) for reason in stats.verdict.reasons):
         told = {name: what for name, what in told.items() if name != f"alert {_DEGRADED_RULE}"}
+    # What is silenced is told at the end, and not by its count before everything else.
+    quiet = Counter(kind_of(alert) for alert in snapshot.alerts if alert.state == "firing" and alert.is_silenced)
+    away = stats.nodes.get("unreachable", 0)
     kept = []
     for reason in stats.verdict.reasons:
         is_told = (
             (is_known and _ALERTS_COUNTED.fullmatch(reason))
-            or ("unreachable" in told and _NODES_COUNTED.fullmatch(reason))
-            or ("waiting" in told and reason.startswith(_OLDEST_WAITS))
+            or (("unreachable" in told or quiet["node_unreachable"] >= away) and _NODES_COUNTED.fullmatch(reason))
+            or (("waiting" in told or quiet["queue_age"]) and reason.startswith(_OLDEST_WAITS))
         )
         if not is_told:
             kept.append(clean(reason))

@@ -93,6 +93,14 @@ def test_a_node_that_is_away_is_named_with_why_before_its_alert_fires() -> None:
     assert verdict(seen)[1] == "1 node unreachable: n1"
 
 
+def test_what_is_silenced_is_no_reason_before_what_is_not() -> None:
+    quiet = alert("node_unreachable", "n1", is_silenced=True, silenced_until_at=NOW + 3600)
+    seen = away("n1", alerts=(quiet, alert("failure_rate", "hash")))
+    assert verdict(seen)[1] == "failure_rate of hash; 1 alert silenced until 18:46 UTC"
+    another = away("n1", "n2", alerts=(quiet, alert("failure_rate", "hash")))
+    assert verdict(another)[1].startswith("1 node unreachable: n2; failure_rate of hash")
+
+
 def test_a_reason_does_not_say_for_how_long_a_node_had_been_silent_then() -> None:
     told = Event(kind="node.unreachable", at=NOW - 500, node_id="n1", reason="silent for 4 s")
     assert whats(troubles(replace(away("n1"), lately=(told,)))) == ["1 node unreachable (it fell silent): n1"]
