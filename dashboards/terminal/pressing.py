@@ -203,7 +203,8 @@ _END: Final = 1_000_000
 
 def _to(view: View) -> Callable[[State, Sight], Pressed]:
     def go(state: State, _sight: Sight) -> Pressed:
-        return Pressed(_live(replace(state, view=view, trail=())))
+        # On the overview the worst is chosen anew, so that `1` and Enter lead to it from everywhere.
+        return Pressed(_live(replace(state, view=view, trail=(), overview=Place())))
 
     return go
 

@@ -84,6 +84,8 @@ TRENDS: Final = (
     Trend("wait", "wait p95", PLAIN),
     Trend("run", "run p95", PLAIN),
 )
+# What fills a chart at least, in the chart's unit: waits that nobody feels must not look like a full queue.
+LEAST_TOPS: Final = {"wait": 0.1}
 _LABEL_CELLS: Final = max(len(trend.label) for trend in TRENDS)
 _VALUE_CELLS: Final = 9
 _MOST_CELLS: Final = 13
@@ -245,9 +247,11 @@ def _chart(snapshot: Snapshot, trend: Trend, width: int, high: int) -> list[Text
     values = resampled(snapshot.trends.columns.get(trend.key, ()), room)
     is_zero = trend.key == "failed" and not _now(snapshot, "failed")
     told = (padded(value, value_cells, is_right=True), DIM if is_zero else style)
+    top = max(ceiling(values), LEAST_TOPS.get(trend.key, 0.0))
     if high == 1 or not values:
-        return [line((label, DIM), " ", (padded(spark_line(values), room), style), " ", told)] + [line()] * (high - 1)
-    top = ceiling(values)
+        return [line((label, DIM), " ", (padded(spark_line(values, top), room), style), " ", told)] + [line()] * (
+            high - 1
+        )
     drawn = columns(values, high, top)
     lines = [line((label, DIM), " ", (padded(drawn[0], room), style), " ", told)]
     said = [(TREND_SPAN, most), *[("", "")] * high]

@@ -113,6 +113,11 @@ def test_esc_leads_back_the_way_that_enter_and_filters_led() -> None:
     assert backwards[3].task_filter == "name~x"
 
 
+def test_one_and_enter_lead_to_the_worst_whatever_was_chosen_before() -> None:
+    state = pressed(State(), "down", "down", "enter", "1", "enter", snapshot=DEGRADED).state
+    assert (state.view, state.node_filter) == (View.NODES, "state=unreachable")
+
+
 def test_a_digit_begins_a_new_way() -> None:
     state = pressed(State(), "enter", "3", "esc", snapshot=DEGRADED).state
     assert (state.view, state.trail) == (View.OVERVIEW, ())

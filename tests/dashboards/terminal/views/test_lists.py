@@ -308,3 +308,10 @@ def test_alerts_that_ended_before_the_events_begin_are_told_lately_and_none_twic
     assert text.index("porto-1") < text.index("disk_low")
     assert "twice" not in text
     assert "disk_low" in shown(replace(both, lately=()), State(), 100, 40)
+
+
+def test_waits_that_nobody_feels_do_not_fill_a_chart() -> None:
+    quick = replace(WELL, trends=replace(WELL.trends, columns={**WELL.trends.columns, "wait": (0.0009,) * 60}))
+    line = next(text for text in shown(quick, State(), 80, 24).splitlines() if text.startswith("wait p95"))
+    assert "█" not in line
+    assert "▁▁▁▁" in line
