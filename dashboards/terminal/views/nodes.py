@@ -58,7 +58,7 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         snapshot.nodes,
         state.nodes,
         order=NODE_SORTS[state.node_sort][1],
-        columns=_COLUMNS_AWAY if any(map(_is_away, snapshot.nodes.rows)) else COLUMNS,
+        columns=_COLUMNS_AWAY if any(node.state == "unreachable" for node in snapshot.nodes.rows) else COLUMNS,
         cells_of=lambda node: _cells(node, snapshot.now_at),
         about=lambda node, titles: _about(node, snapshot.now_at, titles),
         empty="No node has registered yet; `moorline node --app …` runs one.",
@@ -85,7 +85,7 @@ def _about(node: NodeView, now_at: float, titles: Collection[str]) -> list[Part]
         for title in _TOLD
         if title not in titles and cells[title][0]
     ]
-    runs = f"runs {', '.join(sorted(clean(name) for name in node.handlers))}" if node.handlers else ""
+    runs = f"handles {', '.join(sorted(clean(name) for name in node.handlers))}" if node.handlers else ""
     known = f"known for {ago(node.first_seen_at, now_at)}" if node.first_seen_at else ""
     name = clean(node.name) if node.name != node.id else ""
     load = "" if node.load is None or _is_away(node) else f"load {node.load:.2f}"
@@ -99,6 +99,8 @@ def _is_away(node: NodeView) -> bool:
 def _cells(node: NodeView, now_at: float) -> list[Part]:
     look = node_look(node.state, cordoned=node.cordoned)
     is_away = _is_away(node)
+    # One that left in good order is nothing to look at.
+    alarm = WARN if node.state == "unreachable" else DIM
     last = node.last_disconnect
     # When it was last heard of is stored now and then only; when its connection ended is known.
     since_at = node.connected_at if not is_away else last.at if last is not None else node.last_seen_at
@@ -111,14 +113,14 @@ def _cells(node: NodeView, now_at: float) -> list[Part]:
         (look.text, look.style),
         (_slots(node), DIM if is_away else WELL if used else DIM),
         # Of a node that is away: what it ran when it was last heard of, and may run still.
-        (f"{'-' if used is None else used}/{node.slots}", WARN if is_away and used else PLAIN),
-        (ago(since_at, now_at), WARN if is_away else PLAIN),
+        (f"{'-' if used is None else used}/{node.slots}", alarm if is_away and used else PLAIN),
+        (ago(since_at, now_at), alarm if is_away else PLAIN),
         ("" if node.round_trip_ms is None or is_away else _trip(node.round_trip_ms), PLAIN),
         (_total(node, "succeeded"), PLAIN),
         (_total(node, "failed"), PLAIN),
         (str(node.connects), PLAIN),
         ("" if not node.outbox else str(node.outbox), BUSY),
-        (why, WARN if is_away else DIM),
+        (why, alarm if is_away else DIM),
         (clean(pairs(node.labels)), DIM),
         (clean(node.version), DIM),
     ]
@@ -131,7 +133,7 @@ def _trip(milliseconds: float) -> str:
 def _slots(node: NodeView) -> str:
     used = node.slots_in_use or 0
     if _is_away(node):
-        return "▲" * min(node.slots, BAR_CELLS)
+        return ("▲" if node.state == "unreachable" else "·") * min(node.slots, BAR_CELLS)
     if node.slots <= BAR_CELLS:
         return "■" * min(used, node.slots) + "□" * max(0, node.slots - used)
     return "".join(bar(used / node.slots, BAR_CELLS, "■", "□"))

@@ -315,3 +315,14 @@ def test_waits_that_nobody_feels_do_not_fill_a_chart() -> None:
     line = next(text for text in shown(quick, State(), 80, 24).splitlines() if text.startswith("wait p95"))
     assert "█" not in line
     assert "▁▁▁▁" in line
+
+
+def test_a_node_that_left_in_good_order_does_not_look_like_one_that_was_lost() -> None:
+    gone = NodeView(
+        id="n", state="gone", slots=4, slots_in_use=0, last_disconnect=Disconnect(at=NOW - 9, reason="bye: told to")
+    )
+    picture = render(replace(WELL, nodes=Listing(rows=(gone,), is_read=True)), State(view=View.NODES), 200, 24)
+    line = next(text for text in picture.lines if "· gone" in text.plain)
+    assert "▲" not in line.plain
+    assert "····" in line.plain
+    assert "bye: told to" in line.plain
