@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from node.errors import SettingsError
-from protocol.limits import LABEL_CHARACTERS_MAX, LABELS_MAX, SLOTS_MAX, is_identifier
+from protocol.limits import LABEL_CHARACTERS_MAX, LABELS_MAX, PLAIN_WORDS, SLOTS_MAX, is_identifier, is_plain
 
 DEFAULT_HUB: Final = "ws://127.0.0.1:8765"
 
@@ -66,8 +66,8 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
             )
         if not 1 <= self.slots <= SLOTS_MAX:
             raise SettingsError("slots", self.slots, f"a number from 1 to {SLOTS_MAX}")
-        if len(self.name) > LABEL_CHARACTERS_MAX:
-            raise SettingsError("name", self.name, f"at most {LABEL_CHARACTERS_MAX} characters")
+        if len(self.name) > LABEL_CHARACTERS_MAX or not is_plain(self.name):
+            raise SettingsError("name", self.name, f"{PLAIN_WORDS}, at most {LABEL_CHARACTERS_MAX} of them")
         _check_labels(self.labels)
         if self.client_key is not None and self.client_cert is None:
             raise SettingsError("client key", str(self.client_key), "a client certificate with it")
@@ -129,3 +129,5 @@ def _check_labels(labels: dict[str, str]) -> None:
             raise SettingsError("label", key, "a key of 1-128 characters of A-Za-z0-9_.:@-")
         if len(value) > LABEL_CHARACTERS_MAX:
             raise SettingsError(f"label {key}", value[:40] + "…", f"at most {LABEL_CHARACTERS_MAX} characters")
+        if not is_plain(value):
+            raise SettingsError(f"label {key}", value, PLAIN_WORDS)

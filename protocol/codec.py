@@ -36,12 +36,22 @@ from protocol.frames import (
     UnknownSession,
     Verdicts,
 )
-from protocol.limits import DEPTH_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, MESSAGE_BYTES_TARGET
+from protocol.limits import (
+    DEPTH_MAX,
+    FRAME_BYTES_MAX,
+    MESSAGE_BYTES_MAX,
+    MESSAGE_BYTES_TARGET,
+    PLAIN_PATTERN,
+    PLAIN_WORDS,
+)
 
 F = TypeVar("F")
 
 # What the decoder raises for texts that are wrong: not UTF-8 and nested too deeply are not among msgspec's own.
 _REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+# What the decoder says of a text that must be plain.
+_PLAIN_IN_CODE = f"`str` matching regex {PLAIN_PATTERN!r}"
 
 _encoder = msgspec.json.Encoder()
 
@@ -144,7 +154,8 @@ class Decoder(Generic[F]):
                 if frame_type is None:
                     raise BadFrameError(f"not a frame ({error})", line) from None
                 if frame_type in self._known:
-                    raise BadFrameError(f"frame `{frame_type}` is wrong ({error})", line) from None
+                    problem = str(error).replace(_PLAIN_IN_CODE, PLAIN_WORDS)
+                    raise BadFrameError(f"frame `{frame_type}` is wrong ({problem})", line) from None
                 if not self._ignore_unknown:
                     raise BadFrameError(f"frame type `{frame_type[:64]}` is not known here", line) from None
                 self.unknown_frames += 1

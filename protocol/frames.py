@@ -26,7 +26,8 @@ TaskText: TypeAlias = Annotated[
 ]
 ShortText: TypeAlias = Annotated[str, Meta(max_length=limits.MESSAGE_CHARACTERS_MAX)]
 LabelText: TypeAlias = Annotated[str, Meta(max_length=limits.LABEL_CHARACTERS_MAX)]
-Labels: TypeAlias = Annotated[dict[Identifier, LabelText], Meta(max_length=limits.LABELS_MAX)]
+PlainText: TypeAlias = Annotated[str, Meta(max_length=limits.LABEL_CHARACTERS_MAX, pattern=limits.PLAIN_PATTERN)]
+Labels: TypeAlias = Annotated[dict[Identifier, PlainText], Meta(max_length=limits.LABELS_MAX)]
 Attempt: TypeAlias = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=1e10)]
@@ -110,11 +111,11 @@ class Register(Frame, tag="register", frozen=True, kw_only=True):
 
     node_id: Identifier
     instance_id: Identifier
-    name: LabelText = ""
+    name: PlainText = ""
     labels: Labels = {}
     slots: Annotated[int, Meta(ge=1, le=limits.SLOTS_MAX)]
     handlers: Annotated[list[Identifier], Meta(max_length=limits.HANDLERS_MAX)] = []
-    version: Annotated[str, Meta(max_length=limits.NAME_CHARACTERS_MAX)] = ""
+    version: Annotated[str, Meta(max_length=limits.NAME_CHARACTERS_MAX, pattern=limits.PLAIN_PATTERN)] = ""
     inventory: Inventory
     predecessors: Annotated[list[Identifier], Meta(max_length=limits.PREDECESSORS_MAX)] = []
     draining: bool = False

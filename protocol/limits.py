@@ -51,6 +51,17 @@ IDENTIFIER_CHARACTERS_MAX: Final = 128
 IDENTIFIER_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,127}(?!\n)$"
 _IDENTIFIER: Final = re.compile(IDENTIFIER_PATTERN)
 
+# Values of labels and names for people: they are compared, searched for and shown on one line. SQL ends a text at a
+# NUL, or refuses it; the others would move the cursor of a terminal. No lone surrogate gets through JSON.
+PLAIN_PATTERN: Final = r"^[^\x00-\x1f\x7f-\x9f]*(?!\n)$"
+PLAIN_WORDS: Final = "text without control characters"
+_NOT_PLAIN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether ``text`` may be a label's value or a name for people: it can be kept, found and shown as it is."""
+    return _NOT_PLAIN.search(text) is None
+
 
 def is_identifier(text: str) -> bool:
     """Tell whether ``text`` may name a node, a task, a handler or a label."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from msgspec import UnsetType
+from msgspec.structs import replace
 
 from hub.decisions import effects as does
 from hub.decisions.core_state import CoreState
@@ -20,11 +21,14 @@ from hub.store.now import Now
 from protocol import frames
 from protocol.codec import check_json
 from protocol.errors import BadFrameError, OutOfTurnError
-from protocol.frames import AttemptKey
+from protocol.frames import AttemptKey, TaskError
 from protocol.limits import SLOTS_MAX, is_identifier
 
 # Results of one node on their way to the store: its slots' twice over.
 RESULTS_UNDER_WAY_MAX = 2 * SLOTS_MAX
+
+# What stands for a NUL: the replacement character of Unicode.
+NUL_SHOWN = "\ufffd"
 
 
 class Results:
@@ -158,8 +162,21 @@ def _attempt_result(node_id: str, frame: frames.Result, bytes_max: int, now: Now
         node_id=node_id,
         outcome=frame.outcome,
         value=value if frame.outcome == "succeeded" else b"",
-        error=frame.error,
+        error=None if frame.error is None else _without_nul(frame.error),
         wait_s=frame.wait_s,
         run_s=frame.run_s,
         ended_at=now.wall_s - frame.age_s,
+    )
+
+
+def _without_nul(error: TaskError) -> TaskError:
+    """Replace NULs: a search ends at the first of them. What a handler raises is told, whatever it holds."""
+    if not any("\0" in text for text in (error.kind, error.type, error.message, error.traceback)):
+        return error
+    return replace(
+        error,
+        kind=error.kind.replace("\0", NUL_SHOWN),
+        type=error.type.replace("\0", NUL_SHOWN),
+        message=error.message.replace("\0", NUL_SHOWN),
+        traceback=error.traceback.replace("\0", NUL_SHOWN),
     )

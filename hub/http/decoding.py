@@ -20,11 +20,11 @@ from hub.http.errors import (
     PayloadTooLargeError,
     TooManyTasksError,
 )
-from hub.http.faults import TIME_WORDS, FaultFinder
+from hub.http.faults import TIME_WORDS, FaultFinder, quoted
 from hub.store.tasks import DEFAULT_OPTIONS, NewTask, TaskOptions
 from protocol.codec import check_json
 from protocol.frames import Identifier
-from protocol.limits import PAYLOAD_BYTES_MAX, is_identifier
+from protocol.limits import PAYLOAD_BYTES_MAX, PLAIN_WORDS, is_identifier, is_plain
 
 # One batch: so much that a request costs nothing per task, so little that its commit stays short.
 TASKS_MAX: Final = 10_000
@@ -127,6 +127,8 @@ class TaskDecoder:
             _check_time("not_before", options.not_before, line)
         if options.deadline is not None:
             _check_time("deadline", options.deadline, line)
+        if options is not DEFAULT_OPTIONS:
+            _check_texts(options, line)
         return NewTask(
             task_id=self._new_id() if isinstance(request.id, UnsetType) else request.id,
             name=request.name,
@@ -164,6 +166,19 @@ def _seconds(at: Time) -> float | None:
 def _check_time(name: str, at: float, line: int) -> None:
     if not 0 <= at <= AT_MAX:
         raise InvalidOptionError(f"options.{name} is {at:.12g}", TIME_WORDS, where=_where(line))
+
+
+def _check_texts(options: TaskOptions, line: int) -> None:
+    """Refuse what could be stored and not be found again."""
+    for name, text in (
+        ("origin", options.origin),
+        ("concurrency_key", options.concurrency_key),
+        ("idempotency_key", options.idempotency_key),
+        *((f"labels.{key}", value) for key, value in options.labels.items()),
+        *((f"requires.{key}", value) for key, value in options.requires.items()),
+    ):
+        if text and not is_plain(text):
+            raise InvalidOptionError(f"options.{name} is {quoted(text)}", PLAIN_WORDS, where=_where(line))
 
 
 def _where(line: int) -> str:

@@ -63,7 +63,7 @@ class FaultFinder:
             return self._wrong([*path, missing["name"]], "is missing", where)
         if found is not None and found["key"]:
             return self._wrong_key(path, value, where)
-        return self._wrong(path, f"is {_quoted(_value_at(value, path))}", where)
+        return self._wrong(path, f"is {quoted(_value_at(value, path))}", where)
 
     def words_for(self, *path: str) -> str:
         """Say what would be right at this path."""
@@ -79,7 +79,7 @@ class FaultFinder:
         keys = members if isinstance(members, dict) else {}
         wrong = next((key for key in keys if not is_identifier(key)), "")
         kind = InvalidOptionError if path[:1] == ["options"] else self._wrong_kind
-        return kind(f"{'.'.join(path)} has the name {_quoted(wrong)}", IDENTIFIER_WORDS, where=where)
+        return kind(f"{'.'.join(path)} has the name {quoted(wrong)}", IDENTIFIER_WORDS, where=where)
 
     def _unknown(self, path: list[str], name: str, where: str) -> ApiError:
         known = list(self._schema_at(path).get("properties", ()))
@@ -111,7 +111,7 @@ class FaultFinder:
                 return TIME_WORDS
             return " or ".join(self._words(choice) for choice in schema["anyOf"] if choice.get("type") != "null")
         if "enum" in schema:
-            return " or ".join(_quoted(choice) for choice in schema["enum"])
+            return " or ".join(quoted(choice) for choice in schema["enum"])
         match schema.get("type"):
             case "integer":
                 return f"an integer {_range(schema)}".rstrip()
@@ -150,7 +150,8 @@ def _value_at(value: object, path: list[str]) -> object:
     return value
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
+    """Quote a wrong value as JSON, cut to what can be recognised."""
     text = orjson.dumps(value).decode()
     return text if len(text) <= QUOTED_CHARACTERS_MAX else f"{text[:QUOTED_CHARACTERS_MAX]}…"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from protocol.limits import is_identifier
         ({"labels": {"a b": "c"}}, "label"),
         ({"labels": {"a": "c" * 300}}, "label a"),
         ({"labels": {f"k{number}": "" for number in range(65)}}, "65 labels"),
+        ({"name": "a\nb"}, "without control characters, at most 256"),
+        ({"labels": {"site": "ber\0lin"}}, r"label site is 'ber\\x00lin'; expected text without control characters"),
+        ({"labels": {"site": os.fsdecode(b"be\xfflin")}}, "without control characters"),
         ({"client_key": Path("key")}, "client certificate"),
         ({"proxy": "proxy.example"}, "http://"),
         ({"proxy": "ftp://proxy.example"}, "http://"),

@@ -20,6 +20,7 @@ from protocol.limits import (
     MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_TARGET,
     is_identifier,
+    is_plain,
 )
 
 identifiers = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:@-]{0,40}", fullmatch=True)
@@ -184,6 +185,17 @@ def test_identifiers_are_what_the_frames_accept(text: str) -> None:
     except BadFrameError:
         decoded = False
     assert decoded == is_identifier(text)
+
+
+@given(st.text(max_size=40) | st.sampled_from(["a\0", "a\n", "\n", "\x1b[31m", "\x7f", "\x85", "é\u2028", ""]))
+def test_plain_text_is_what_the_frames_accept(text: str) -> None:
+    greeting = {"type": "register", "node_id": "n", "instance_id": "i", "slots": 1, "inventory": {}}
+    line = json.dumps(greeting | {"name": text, "labels": {"site": text}, "version": text}).encode()
+    if is_plain(text):
+        assert len(node_frames_decoder().decode(line)) == 1
+    else:
+        with pytest.raises(BadFrameError, match=r"Expected text without control characters - at|malformed"):
+            node_frames_decoder().decode(line)
 
 
 def test_errors_say_what_was_wrong() -> None:

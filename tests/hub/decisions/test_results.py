@@ -9,6 +9,7 @@ from hub.decisions.results import RESULTS_UNDER_WAY_MAX
 from hub.store.attempts import Record
 from protocol import frames
 from protocol.errors import BadFrameError, OutOfTurnError
+from protocol.frames import TaskError
 from tests.hub.harness import Hub, done
 
 
@@ -71,6 +72,17 @@ def test_a_value_that_is_not_json_is_refused(hub: Hub) -> None:
         hub.say(node, done("t", value=Raw(b'"\xff"')))
     with pytest.raises(BadFrameError, match="at most 262144 are allowed"):
         hub.say(node, done("t", value=Raw(b'"' + b"x" * 262_144 + b'"')))
+
+
+def test_an_error_with_a_nul_in_it_is_kept_so_that_it_can_be_found(hub: Hub) -> None:
+    node = hub.register()
+    hub.submit("t")
+    error = TaskError(kind="error", message="a\0b", traceback="c\0d", retryable=False)
+    hub.say(node, done("t", outcome="failed", error=error))
+    hub.settle()
+    view = hub.store.task("t")
+    assert view is not None
+    assert view.error == TaskError(kind="error", message="a\ufffdb", traceback="c\ufffdd", retryable=False)
 
 
 @pytest.mark.parametrize("task_id", ["a b", "a\n", "-a", "ä"])
