@@ -56,15 +56,26 @@ def _can_cancel(snapshot: Snapshot, state: State) -> bool:
     task = chosen_task(snapshot, state)
     if task is None or not snapshot.is_live or not snapshot.may_submit:
         return False
-    # A filtered list may hold others that can be, whatever the chosen one is.
-    return not task.is_final or (state.view is View.TASKS and bool(state.task_filter))
+    return not task.is_final or _may_others(snapshot, state, lambda other: not other.is_final)
 
 
 def _can_retry(snapshot: Snapshot, state: State) -> bool:
     task = chosen_task(snapshot, state)
     if task is None or not snapshot.is_live or not snapshot.may_submit:
         return False
-    return task.state in ENDED_AND_MAY_RUN_AGAIN or (state.view is View.TASKS and bool(state.task_filter))
+    return may_run_again(task) or _may_others(snapshot, state, may_run_again)
+
+
+def may_run_again(task: TaskView) -> bool:
+    """Tell whether a task can be queued again."""
+    return task.state in ENDED_AND_MAY_RUN_AGAIN
+
+
+def _may_others(snapshot: Snapshot, state: State, is_meant: Callable[[TaskView], bool]) -> bool:
+    """Tell whether a filtered list may hold others that can be meant, whatever the chosen one is."""
+    if state.view is not View.TASKS or not state.task_filter:
+        return False
+    return snapshot.tasks.is_more or any(map(is_meant, snapshot.tasks.rows))
 
 
 def _can_go_back(_snapshot: Snapshot, state: State) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from rich.text import Text
 
-from dashboards.terminal.columns import Column
+from dashboards.terminal.columns import NARROW, Column
 from dashboards.terminal.looks import DIM, PLAIN, STRONG, event_look
 from dashboards.terminal.snapshot import Snapshot
 from dashboards.terminal.state import State
@@ -23,6 +24,9 @@ COLUMNS: Final = (
     Column(title="MORE", rank=2, width=4, width_max=120, share=3),
     Column(title="TASK", rank=4, width=26, width_max=40),
 )
+# Where each cell counts, seconds are enough.
+_SECONDS_CELLS: Final = len("17:46:40")
+_COLUMNS_NARROW: Final = (replace(COLUMNS[0], title="UTC", width=_SECONDS_CELLS), *COLUMNS[1:])
 
 
 def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
@@ -32,8 +36,8 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         snapshot.events,
         state.events,
         order="newest first",
-        columns=COLUMNS,
-        cells_of=_cells,
+        columns=COLUMNS if width >= NARROW else _COLUMNS_NARROW,
+        cells_of=_cells if width >= NARROW else _cells_narrow,
         about=lambda event, _titles: _about(event),
         empty="Nothing has happened since this view was opened.",
         width=width,
@@ -46,6 +50,11 @@ def _about(event: Event) -> list[Part]:
     """Say what the columns had no room for."""
     return [(clean(event.kind), STRONG), (clean(event.task_id), PLAIN), (clean(event.name), PLAIN),
             (f"on {clean(event.node_id)}" if event.node_id else "", PLAIN), (clean(_more(event)), PLAIN)]  # fmt: skip
+
+
+def _cells_narrow(event: Event) -> list[Part]:
+    (time, style), *others = _cells(event)
+    return [(time[:_SECONDS_CELLS], style), *others]
 
 
 def _cells(event: Event) -> list[Part]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dashboards.terminal.bindings import works
 from dashboards.terminal.footer import footer
 from dashboards.terminal.keys import Key
 from dashboards.terminal.pressing import Pressed, Sight, press
@@ -233,6 +234,16 @@ def test_a_chosen_task_that_has_ended_is_not_offered_to_be_cancelled_with_the_ot
     none = counted(asked, question, 0)
     assert none.dialog is None
     assert "no task that matches can be cancelled" in footer(WELL, none, 80).plain
+
+
+def test_a_key_that_no_task_of_a_filtered_list_can_be_meant_with_does_nothing() -> None:
+    rows = tuple(task for task in WELL.tasks.rows if task.state == "queued")
+    queued = replace(WELL, tasks=Listing(rows=rows, filter="state=queued", is_read=True))
+    state = looking_at(View.TASKS).with_filter("state=queued")
+    assert works("c", queued, state)
+    assert not works("r", queued, state)
+    # What is behind the rows that were read may be meant.
+    assert works("r", replace(queued, tasks=replace(queued.tasks, is_more=True)), state)
 
 
 def test_a_count_that_comes_too_late_changes_nothing() -> None:
