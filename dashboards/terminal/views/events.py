@@ -31,9 +31,14 @@ _COLUMNS_NARROW: Final = (replace(COLUMNS[0], title="UTC", width=_SECONDS_CELLS)
 
 def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text]:
     """Give the lines of the view."""
+    is_hub_here = snapshot.link.state in {"live", "connecting"}
+    listing = snapshot.events
+    if not is_hub_here and not listing.rows:
+        # Nobody knows whether anything has happened.
+        listing = replace(listing, is_read=False)
     return table(
         "events",
-        snapshot.events,
+        listing,
         state.events,
         order="newest first",
         columns=COLUMNS if width >= NARROW else _COLUMNS_NARROW,
@@ -42,7 +47,7 @@ def body(snapshot: Snapshot, state: State, width: int, height: int) -> list[Text
         empty="Nothing has happened since this view was opened.",
         width=width,
         height=height,
-        is_hub_here=snapshot.link.state in {"live", "connecting"},
+        is_hub_here=is_hub_here,
     )
 
 

@@ -138,6 +138,8 @@ def test_a_list_that_was_never_read_of_a_hub_that_is_away_says_so() -> None:
     away = replace(AWAY, nodes=Listing(), tasks=Listing(), events=Listing())
     for view in (View.NODES, View.TASKS, View.EVENTS):
         assert "This was not read before the hub was away" in render(away, looking_at(view), 80, 24).plain
+    followed = replace(away, events=Listing(is_read=True))
+    assert "Nothing has happened" not in render(followed, looking_at(View.EVENTS), 80, 24).plain
 
 
 def test_the_address_of_a_hub_that_is_away_stands_above_and_not_in_the_reason() -> None:
