@@ -26,7 +26,9 @@ from hub.alerts.messages import HubName, outbound
 from hub.alerts.reading import AlertSettings
 from hub.alerts.recents import Recents
 from hub.alerts.rules import FailureRate, Rule
-from hub.store.alerts import SILENCES_KEPT_MAX, AlertRow, OutboundMessage, SilenceRow
+from hub.alerts.silences import Silences
+from hub.store.alerts import AlertRow, OutboundMessage, SilenceRow
+from hub.store.now import Now
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ class AlertEngine:
         hub: who tells.
         known: alerts that an earlier process stored.
         silences: those that an earlier process stored.
+        now: the time, for those silences.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class AlertEngine:
         hub: HubName,
         known: Iterable[AlertRow] = (),
         silences: Iterable[SilenceRow] = (),
+        now: Now = Now(0.0, 0.0),  # noqa: B008 - it is frozen
     ) -> None:
         self._hub = hub
         self._recents = Recents(_names_window_s(settings))
@@ -103,10 +107,7 @@ class AlertEngine:
         # What the last look found of alerts that fire: what is shown. What is stored and told is how they began.
         self._newest: dict[Key, Condition] = {}
         self._resolved: dict[Key, AlertRow] = {}
-        self._silences = {silence.id: silence for silence in silences}
-        # By rule and subject, empty for any: of alerts and silences there may be thousands.
-        self._silent_until: dict[Key, float] = {}
-        self._order_silences()
+        self._silences = Silences(silences, now)
         for row in sorted(known, key=lambda row: row.resolved_at or row.fired_at):
             (self._firing if row.state == "firing" else self._resolved)[row.rule, row.subject] = row
         self._looked_at: Facts | None = None
@@ -228,7 +229,7 @@ class AlertEngine:
 
     def _tell(self, facts: Facts, changed: dict[Key, AlertRow]) -> list[OutboundMessage]:
         """Make the messages that are due now, and note on each alert who was told."""
-        wall_s = facts.now.wall_s
+        now, wall_s = facts.now, facts.now.wall_s
         due: dict[str, list[AlertRow]] = {}
         for row in changed.values():
             if row.state == "resolved":
@@ -239,7 +240,7 @@ class AlertEngine:
         for key, row in list(self._firing.items()):
             names = wanted.get(row.rule, {}).get(row.severity, ())
             untold = [name for name in names if name not in row.told]
-            if not untold or self._silenced_until(row, wall_s) is not None:
+            if not untold or self._silences.until_at(row.rule, row.subject, now) is not None:
                 continue
             told = msgspec.structs.replace(row, told=(*row.told, *untold))
             self._firing[key] = changed[key] = told
@@ -264,37 +265,19 @@ class AlertEngine:
     def _is_quiet(self, names: Sequence[str], wall_s: float) -> bool:
         return any(self._quiet_times[name].covers(wall_s) for name in names)
 
-    def _silenced_until(self, row: AlertRow | AlertView, wall_s: float) -> float | None:
-        keys: tuple[Key, ...] = (("", ""), (row.rule, ""), ("", row.subject), (row.rule, row.subject))
-        until_at = max(self._silent_until.get(key, 0.0) for key in keys)
-        return until_at if until_at > wall_s else None
-
     # --- silences -----------------------------------------------------------------------------------------------------
 
-    def put_silence(self, silence: SilenceRow, wall_s: float) -> None:
-        """Take a silence into account, or a new end of one; forget those that are over."""
-        self._silences = {known: row for known, row in self._silences.items() if row.until_at > wall_s}
-        self._silences[silence.id] = silence
-        while len(self._silences) > SILENCES_KEPT_MAX:
-            # As in the store.
-            del self._silences[min(self._silences, key=lambda known: self._silences[known].made_at)]
-
-        self._order_silences()
-
-    def _order_silences(self) -> None:
-        self._silent_until = {}
-        for row in self._silences.values():
-            key = (row.rule, row.subject)
-            self._silent_until[key] = max(row.until_at, self._silent_until.get(key, 0.0))
+    def put_silence(self, silence: SilenceRow, now: Now) -> None:
+        """Take a silence into account, or a new end of one."""
+        self._silences.put(silence, now)
 
     def get_silence(self, silence_id: str) -> SilenceRow | None:
-        """Give a silence."""
+        """Give a silence as it is stored."""
         return self._silences.get(silence_id)
 
-    def silences(self, wall_s: float) -> list[SilenceRow]:
+    def silences(self, now: Now) -> list[SilenceRow]:
         """Give the silences that are not over, by age."""
-        open_ones = (row for row in self._silences.values() if row.until_at > wall_s)
-        return sorted(open_ones, key=lambda row: (row.made_at, row.id))
+        return self._silences.open_ones(now)
 
     # --- showing ------------------------------------------------------------------------------------------------------
 
@@ -307,20 +290,20 @@ class AlertEngine:
         """Count the alerts that fire, and those of them that are critical."""
         return len(self._firing), sum(row.severity == "critical" for row in self._firing.values())
 
-    def shown(self, wall_s: float) -> list[AlertView]:
+    def shown(self, now: Now) -> list[AlertView]:
         """Give the alerts: those that fire, critical and newest first, then pending ones, then those that are over."""
-        firing = [self._view(self._as_found(key, row), wall_s) for key, row in self._firing.items()]
+        firing = [self._view(self._as_found(key, row), now) for key, row in self._firing.items()]
         firing.sort(key=lambda view: (-SEVERITY_RANKS[view.severity], -(view.fired_at or 0.0)))
-        pending = [self._view_pending(key, pending, wall_s) for key, pending in self._pending.items()]
+        pending = [self._view_pending(key, pending, now) for key, pending in self._pending.items()]
         pending.sort(key=lambda view: -view.since_at)
-        over = [self._view(row, wall_s) for row in reversed(self._resolved.values())]
+        over = [self._view(row, now) for row in reversed(self._resolved.values())]
         return [*firing, *pending, *over]
 
     def _as_found(self, key: Key, row: AlertRow) -> AlertRow:
         newest = self._newest.get(key)
         return row if newest is None else msgspec.structs.replace(row, message=newest.message, value=newest.value)
 
-    def _view(self, row: AlertRow, wall_s: float) -> AlertView:
+    def _view(self, row: AlertRow, now: Now) -> AlertView:
         return AlertView(
             id=row.id,
             rule=row.rule,
@@ -332,11 +315,11 @@ class AlertEngine:
             since_at=row.since_at,
             fired_at=row.fired_at,
             resolved_at=row.resolved_at,
-            silenced_until=self._silenced_until(row, wall_s) if row.state == "firing" else None,
+            silenced_until=self._silences.until_at(row.rule, row.subject, now) if row.state == "firing" else None,
         )
 
-    def _view_pending(self, key: Key, pending: _Pending, wall_s: float) -> AlertView:
-        view = AlertView(
+    def _view_pending(self, key: Key, pending: _Pending, now: Now) -> AlertView:
+        return AlertView(
             id=_episode_id(self._hub.id, key, pending.since_at),
             rule=key[0],
             severity=pending.severity,
@@ -347,9 +330,8 @@ class AlertEngine:
             since_at=pending.since_at,
             fired_at=None,
             resolved_at=None,
-            silenced_until=None,
+            silenced_until=self._silences.until_at(*key, now),
         )
-        return msgspec.structs.replace(view, silenced_until=self._silenced_until(view, wall_s))
 
 
 def _names_window_s(settings: AlertSettings) -> float:

@@ -90,7 +90,8 @@ class AlertWatch:
         """
         self._lookout.begin(found)
         kept: AlertMemory = await self._watched.read(lambda store: store.alerts())
-        self._engine = AlertEngine(self._settings, self._hub, kept.alerts, kept.silences)
+        now = self._watched.now()
+        self._engine = AlertEngine(self._settings, self._hub, kept.alerts, kept.silences, now)
         self._courier.start(kept.messages)
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="alert watch")
 
@@ -200,11 +201,11 @@ class AlertWatch:
 
     def shown(self) -> list[AlertView]:
         """Give the alerts: firing, pending, and those that are over."""
-        return self._engine.shown(self._watched.now().wall_s)
+        return self._engine.shown(self._watched.now())
 
     def silences(self) -> list[SilenceRow]:
         """Give the silences that are not over."""
-        return self._engine.silences(self._watched.now().wall_s)
+        return self._engine.silences(self._watched.now())
 
     def channels(self) -> list[tuple[Channel, ChannelState]]:
         """Give each channel, and how it is."""
@@ -213,18 +214,18 @@ class AlertWatch:
 
     async def silence(self, *, rule: str, subject: str, for_s: float, comment: str, who: str) -> SilenceRow:
         """Tell nobody of these alerts for a time; returns after the commit. Raises HubDegradedError."""
-        wall_s = self._watched.now().wall_s
+        now = self._watched.now()
         row = SilenceRow(
             id=f"silence-{secrets.token_hex(6)}",
             rule=rule,
             subject=subject,
-            made_at=wall_s,
-            until_at=wall_s + for_s,
+            made_at=now.wall_s,
+            until_at=now.wall_s + for_s,
             comment=comment,
             who=who,
         )
         await self._watched.perform(PutSilence(silence=row))
-        self._engine.put_silence(row, wall_s)
+        self._engine.put_silence(row, now)
         return row
 
     async def end_silence(self, silence_id: str) -> SilenceRow | None:
@@ -232,10 +233,10 @@ class AlertWatch:
         known = self._engine.get_silence(silence_id)
         if known is None:
             return None
-        wall_s = self._watched.now().wall_s
-        row = replace(known, until_at=min(known.until_at, wall_s))
+        now = self._watched.now()
+        row = replace(known, until_at=min(known.until_at, now.wall_s))
         await self._watched.perform(PutSilence(silence=row))
-        self._engine.put_silence(row, wall_s)
+        self._engine.put_silence(row, now)
         return row
 
     async def test(self) -> dict[str, Sent]:

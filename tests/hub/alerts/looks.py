@@ -56,10 +56,15 @@ class Desk:
         self.settings = _settings(text, defaults)
         self.now_s = START_S
         self.began_s = START_S
+        self.wall_ahead_s = 0.0
         self.rows: dict[tuple[str, str], AlertRow] = {}
         self.silences: dict[str, SilenceRow] = {}
         self.messages: list[ToldAlert] = []
         self.engine = AlertEngine(self.settings, HUB)
+
+    @property
+    def now(self) -> Now:
+        return Now(self.now_s + self.wall_ahead_s, self.now_s)
 
     def wait(self, seconds: float) -> None:
         self.now_s += seconds
@@ -72,13 +77,12 @@ class Desk:
     def restart(self) -> None:
         """Another process, with what the store has."""
         self.began_s = self.now_s
-        self.engine = AlertEngine(self.settings, HUB, self.rows.values(), self.silences.values())
+        self.engine = AlertEngine(self.settings, HUB, self.rows.values(), self.silences.values(), self.now)
 
     def decide(self, **facts: Any) -> Decision:
         """Look, and store nothing: what a process does that dies before its commit."""
         values: dict[str, Any] = {"away": [], "hub_version": "1.2.3", "has_queue": True}
-        now = Now(self.now_s, self.now_s)
-        return self.engine.look(Facts(now=now, watched_s=self.now_s - self.began_s, **values | facts))
+        return self.engine.look(Facts(now=self.now, watched_s=self.now_s - self.began_s, **values | facts))
 
     def look(self, **facts: Any) -> list[tuple[str, str]]:
         """Look, store what follows; give what is told: ``(state, subject)``."""
@@ -91,14 +95,18 @@ class Desk:
 
     def silence(self, rule: str = "", subject: str = "", for_s: float = 60.0) -> SilenceRow:
         row = SilenceRow(
-            id=f"s{len(self.silences)}", rule=rule, subject=subject, made_at=self.now_s, until_at=self.now_s + for_s
+            id=f"s{len(self.silences)}",
+            rule=rule,
+            subject=subject,
+            made_at=self.now.wall_s,
+            until_at=self.now.wall_s + for_s,
         )
         self.silences[row.id] = row
-        self.engine.put_silence(row, self.now_s)
+        self.engine.put_silence(row, self.now)
         return row
 
     def states(self) -> list[tuple[str, str]]:
-        return [(view.state, view.subject) for view in self.engine.shown(self.now_s)]
+        return [(view.state, view.subject) for view in self.engine.shown(self.now)]
 
 
 def _settings(text: str, defaults: bool) -> AlertSettings:

@@ -21,7 +21,7 @@ def desk_of(kind: str, **settings: Any) -> Desk:
 
 def said(desk: Desk) -> list[str]:
     """Give the messages of what fires."""
-    return [view.message for view in desk.engine.shown(desk.now_s) if view.state == "firing"]
+    return [view.message for view in desk.engine.shown(desk.now) if view.state == "firing"]
 
 
 # --- nodes -----------------------------------------------------------------------------------------------------------

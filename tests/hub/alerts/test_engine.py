@@ -162,7 +162,7 @@ def test_nobody_is_told_of_what_is_silenced_until_the_silence_ends() -> None:
     desk.silence("node_unreachable", "n1", for_s=120)
     desk.wait(30)
     assert desk.look(away=[away("n1"), away("n2")]) == [("firing", "n2")]
-    (view, _) = sorted(desk.engine.shown(desk.now_s), key=lambda view: view.subject)
+    (view, _) = sorted(desk.engine.shown(desk.now), key=lambda view: view.subject)
     assert view.silenced_until == START_S + 120
     desk.wait(91)
     assert desk.look(away=[away("n1"), away("n2")]) == [("firing", "n1")]
@@ -174,7 +174,7 @@ def test_of_silences_about_the_same_the_last_one_ends_it() -> None:
         desk.silence(rule, subject, for_s=for_s)
     desk.wait(30)
     assert desk.look(away=[away("n1")]) == []
-    (view,) = desk.engine.shown(desk.now_s)
+    (view,) = desk.engine.shown(desk.now)
     assert view.silenced_until == START_S + 300
 
 
@@ -204,10 +204,10 @@ def test_a_silence_that_is_ended_is_over_at_once() -> None:
     silence = desk.silence()
     desk.wait(30)
     assert desk.look(away=[away("n1")]) == []
-    assert [row.id for row in desk.engine.silences(desk.now_s)] == [silence.id]
-    desk.engine.put_silence(replace(silence, until_at=desk.now_s), desk.now_s)
+    assert [row.id for row in desk.engine.silences(desk.now)] == [silence.id]
+    desk.engine.put_silence(replace(silence, until_at=desk.now_s), desk.now)
     assert desk.look(away=[away("n1")]) == [("firing", "n1")]
-    assert desk.engine.silences(desk.now_s) == []
+    assert desk.engine.silences(desk.now) == []
 
 
 def test_of_too_many_silences_the_oldest_is_forgotten() -> None:
@@ -215,7 +215,7 @@ def test_of_too_many_silences_the_oldest_is_forgotten() -> None:
     for _ in range(SILENCES_KEPT_MAX + 1):
         desk.silence()
         desk.now_s += 0.01
-    assert len(desk.engine.silences(desk.now_s)) == SILENCES_KEPT_MAX
+    assert len(desk.engine.silences(desk.now)) == SILENCES_KEPT_MAX
     assert desk.engine.get_silence("s0") is None
 
 
