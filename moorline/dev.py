@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -20,6 +19,7 @@ from typing import Any, Final
 
 import click
 
+from moorline.dying_together import end_with_parent
 from moorline.failures import ExitCode
 
 # A hub opens its store and listens within two seconds even with a million tasks; a loaded machine takes its time.
@@ -88,7 +88,7 @@ class Child:
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
-            preexec_fn=_end_with_parent(),
+            preexec_fn=end_with_parent(signal.SIGTERM),
         )
         return cls(name, process, on_line)
 
@@ -104,14 +104,6 @@ class Child:
         """Send it a signal, if it is still there."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
-
-
-def _end_with_parent() -> Callable[[], None] | None:
-    """Give what the child does before it becomes its program: on Linux, be ended if this command is killed."""
-    if sys.platform != "linux":
-        return None
-    set_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
-    return partial(ctypes.CDLL(None).prctl, set_death_signal, int(signal.SIGTERM))
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:

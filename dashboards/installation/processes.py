@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from moorline.dying_together import end_with_parent
+
 # A process that was asked to end and did not within this long is killed.
 STOP_WITHIN_S = 5.0
 # SIGKILL takes effect at once, but for a process that hangs in the kernel.
@@ -53,6 +55,7 @@ class ManagedProcess:
     """One process at a time; it may be started again when it has ended. What it says goes to ``log_path``, appended.
 
     It gets a session of its own, so that Ctrl-C in the terminal reaches the command alone, which then ends it in order.
+    If the command is killed, or the thread ends that started it, it is killed too (on Linux).
     """
 
     def __init__(
@@ -88,6 +91,8 @@ class ManagedProcess:
                 cwd=self._folder,
                 env=self._environment,
                 start_new_session=True,
+                # Nothing else would: it may stand still at this moment, and then heeds no other signal.
+                preexec_fn=end_with_parent(signal.SIGKILL),
             )
 
     async def wait_for_words(self, words: str, within_s: float) -> None:

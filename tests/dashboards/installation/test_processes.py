@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.installation.processes import ManagedProcess, ProcessDiedError, ProcessTooSlowError, held_ports
+from tests.waiting import PATIENCE_S, until
 
 PATIENT = "import time; print('ready', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
@@ -113,3 +115,44 @@ def test_held_ports_are_all_different_and_refuse_until_somebody_listens_on_them(
                 pass
         with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
             stranger.bind(("127.0.0.1", ports[0]))
+
+
+# Starts a process that stands still with a port open, says which one, and waits to be killed.
+PARENT = """
+import asyncio, os, sys
+from pathlib import Path
+from dashboards.installation.processes import ManagedProcess
+
+CODE = (
+    "import os, signal, socket; s = socket.create_server(('127.0.0.1', 0)); "
+    "print('port', s.getsockname()[1], 'ready', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
+)
+
+async def main():
+    log = Path(sys.argv[1]) / "log"
+    process = ManagedProcess("it", [sys.executable, "-c", CODE], folder=log.parent, log_path=log, environment={})
+    await process.start()
+    await process.wait_for_words("ready", 40)
+    print(log.read_text(), flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
+async def test_it_does_not_outlive_a_command_that_is_killed_even_if_it_stands_still(tmp_path: Path) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, str(tmp_path), stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[3]
+    )
+    assert parent.stdout is not None
+    async with asyncio.timeout(PATIENCE_S):
+        port = int((await parent.stdout.readline()).split()[1])
+    parent.kill()
+    await parent.wait()
+
+    def is_closed() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    await until(is_closed)
