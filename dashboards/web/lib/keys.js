@@ -70,6 +70,8 @@ function step(by) {
   if (!rows.length) return false;
   const at = rows.indexOf(document.activeElement);
   const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
+  // Behind the last row an arrow scrolls on.
+  if (next === at) return false;
   rows[next].focus();
   return true;
 }

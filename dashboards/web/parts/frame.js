@@ -26,7 +26,7 @@ export function Frame({ children }) {
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>To the content</a>
     <header class="top">
       <a class="brand" href=${link("overview")} aria-label="Moorline, overview"><${Mark} /><span>Moorline</span></a>
-      <nav aria-label="Views">${views.map((name, n) => html`<a key=${name} href=${link(name)} aria-current=${name === view ? "page" : undefined} title="Key ${n + 1}">${name[0].toUpperCase()}${name.slice(1)}<${Count} view=${name} /></a>`)}</nav>
+      <nav aria-label="Views">${views.map((name, n) => html`<a key=${name} href=${link(name)} aria-current=${name === view ? "page" : undefined} title="Key ${n + 1}">${titled(name)}<${Count} view=${name} /></a>`)}</nav>
       <span class="side"><${Pill} /><${Buttons} /></span>
     </header>
     ${phase === "away" && html`<${Away} />`}
@@ -35,6 +35,8 @@ export function Frame({ children }) {
     <${Help} />
   `;
 }
+
+const titled = (name) => `${name[0].toUpperCase()}${name.slice(1)}`;
 
 const shownViews = () => [...VIEWS, ...(may("admin") ? ["audit"] : [])];
 
@@ -49,9 +51,12 @@ function Pill() {
   const { phase, stats } = useStore(live);
   const level = stats?.verdict?.level ?? "ok";
   const { glyph, tone, word } = phase === "away" ? { glyph: "▲", tone: "bad", word: "Hub away" } : verdict(level);
+  const { view } = useStore(route);
   useEffect(() => {
-    document.title = phase === "live" && level === "ok" ? "Moorline" : `${phase === "connecting" ? "…" : `${glyph} ${word}`} · Moorline`;
-  }, [phase, level]);
+    // Several tabs of one hub are told apart by their views.
+    const how = phase === "connecting" ? "…" : phase === "live" && level === "ok" ? "" : `${glyph} ${word}`;
+    document.title = [how, shownViews().includes(view) && titled(view), "Moorline"].filter(Boolean).join(" · ");
+  }, [phase, level, view]);
   if (!stats && phase === "connecting") return null;
   return html`<span role="status"><a class="pill ${tone}" href=${link("overview")} aria-label="Verdict: ${word}" title=${stats?.verdict?.reasons.join("; ") ?? ""}><i aria-hidden="true">${glyph}</i>${word}</a></span>`;
 }

@@ -22,6 +22,7 @@ const KINDS = { all: "", tasks: "task", nodes: "node", alerts: "alert" };
 
 export function Events() {
   const { query } = useStore(route);
+  const { kind, name, node } = query;
   const [isFrozen, setFrozen] = useState(false);
   const { rows, skipped } = useEvents(query, isFrozen);
   useEffect(() => onKey(" ", () => setFrozen((was) => !was)), []);
@@ -31,7 +32,7 @@ export function Events() {
       <${Field} name="name" value=${query.name} isFirst=${true} /><${Field} name="node" value=${query.node} />
       <button aria-pressed=${isFrozen} onClick=${() => setFrozen(!isFrozen)}>${isFrozen ? `Go on (${skipped} more)` : "Freeze"}</button>
     </header>
-    ${rows.length ? html`<ol class="events" aria-label="Events">${rows.map((event) => html`<${EventRow} key=${event.key} event=${event} />`)}</ol>` : html`<${Empty}>Nothing has happened yet.<//>`}
+    ${rows.length ? html`<ol class="events" aria-label="Events">${rows.map((event) => html`<${EventRow} key=${event.key} event=${event} />`)}</ol>` : html`<${Empty}>${kind || name || node ? "Nothing of this kind has happened lately." : "Nothing has happened yet."} What happens stands here at once.<//>`}
   `;
 }
 

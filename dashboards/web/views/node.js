@@ -10,7 +10,7 @@ import { nodeState } from "../lib/states.js";
 import { Ago, Back, Badge, Labels, Slots, When } from "../parts/badge.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { Facts } from "../parts/facts.js";
-import { Loaded } from "../parts/notice.js";
+import { Loaded, Problem } from "../parts/notice.js";
 import { Strip } from "../parts/strip.js";
 import { NodeBadge } from "./nodes.js";
 import { TaskTable } from "./tasks.js";
@@ -19,15 +19,16 @@ const DAY_S = 86_400;
 const REASONS_SHOWN = 8;
 
 const ASKED = {
-  cordon: { word: "Cordon", text: "It gets nothing new; what it runs goes on." },
-  uncordon: { word: "Uncordon", text: "It gets work again." },
-  drain: { word: "Drain", text: "It finishes what it runs, takes nothing new, and leaves." },
-  disconnect: { word: "Disconnect", text: "Its connection is closed. It comes back by itself, and what it runs goes on." },
+  cordon: { word: "Cordon", text: "It gets nothing new; what it runs goes on.", done: "is cordoned: it gets nothing new" },
+  uncordon: { word: "Uncordon", text: "It gets work again.", done: "gets work again" },
+  drain: { word: "Drain", text: "It finishes what it runs, takes nothing new, and leaves.", done: "drains: it leaves when what it runs is finished" },
+  disconnect: { word: "Disconnect", text: "Its connection is closed. It comes back by itself, and what it runs goes on.", done: "is disconnected, and comes back by itself" },
 };
 
 export function Node({ id }) {
   const path = `/v1/nodes/${encodeURIComponent(id)}`;
   const node = useFetched(path, { everyS: 2 });
+  if (node.error && !node.data) return html`<header class="head"><h1><${Back} label="All nodes" /> ${id}</h1></header><${Problem} error=${node.error} what="This node" />`;
   return html`<${Loaded} of=${node} what="This node">${(data) => html`
     <header class="head">
       <h1><${Back} label="All nodes" /> ${data.name || data.id} <${NodeBadge} node=${data} /></h1>
@@ -46,10 +47,10 @@ function Actions({ node, path, reload }) {
   const isHere = node.state === "online" || node.state === "draining";
   const verbs = [node.cordoned || node.state === "draining" ? "uncordon" : "cordon", ...(isHere ? [...(node.state === "online" ? ["drain"] : []), "disconnect"] : [])];
   const act = async (verb) => {
-    const { word, text } = ASKED[verb];
+    const { word, text, done } = ASKED[verb];
     const title = `${word} ${node.id}?`;
     if (!(await confirm({ title, text, action: word }))) return;
-    await attempt(() => post(`${path}/${verb}`), `${word}: done.`);
+    await attempt(() => post(`${path}/${verb}`), `${node.id} ${done}.`);
     reload();
   };
   return html`<span class="buttons">${verbs.map((verb) => html`<button key=${verb} onClick=${() => act(verb)}>${ASKED[verb].word}</button>`)}</span>`;

@@ -68,7 +68,8 @@ function Verdict({ stats }) {
 }
 
 function Trouble({ trouble: { tone, text, href, since, note, silencedUntil } }) {
-  return html`<li class=${tone}>
+  const row = href ? { "data-row": "", tabIndex: -1 } : {};
+  return html`<li class=${tone} ...${row}>
     <i aria-hidden="true">${tone === "bad" ? "■" : tone === "warn" ? "▲" : "‖"}</i>
     <span class="what">${href ? html`<a href=${href}>${text}</a>` : text}</span>
     <span class="note">${note}${note && since ? ", " : ""}${since ? html`for <${Ago} at=${since} />` : ""}${silencedUntil ? `, silenced until ${moment(silencedUntil)}` : ""}</span>
@@ -83,7 +84,7 @@ function Failing() {
   if (!lately.length) return null;
   return html`<section>
     <header class="head"><h2>Failed in the last 10 minutes</h2><a href=${link("errors")}>All errors</a></header>
-    <ul class="failing">${lately.slice(0, ERRORS_SHOWN).map((group) => html`<li key=${group.id}>
+    <ul class="failing">${lately.slice(0, ERRORS_SHOWN).map((group) => html`<li key=${group.id} data-row tabindex="-1">
       <span class="what"><a href=${link("tasks", "", { filter: `errorgroup=${quoted(group.id)}` })}>${group.name}: ${group.type || group.kind}</a> <span class="faint">${group.message}</span></span>
       <span class="note">${counted(group.count, "time")} since <time title=${exact(group.first_at)}>${moment(group.first_at)}</time>, last <${Ago} at=${group.last_at} /> ago</span></li>`)}</ul>
     ${lately.length > ERRORS_SHOWN && html`<p class="faint">and <a href=${link("errors")}>${counted(lately.length - ERRORS_SHOWN, "more kind")}</a></p>`}

@@ -10,7 +10,7 @@ import { count, counted, exact, moment, pairs, pretty, quoted, span } from "../l
 import { Ago, Back, Badge, Labels, Progress, When } from "../parts/badge.js";
 import { attempt, confirm } from "../parts/dialog.js";
 import { Facts } from "../parts/facts.js";
-import { Loaded } from "../parts/notice.js";
+import { Loaded, Problem } from "../parts/notice.js";
 import { Timeline } from "../parts/timeline.js";
 import { couldStartAt, waitOf } from "./tasks.js";
 
@@ -34,6 +34,7 @@ export function Task({ id }) {
   const task = useFetched(path, { everyS: 0 });
   const attempts = useFetched(`${path}/attempts`, { everyS: 0 });
   const told = useTold(id, () => (task.reload(), attempts.reload()));
+  if (task.error && !task.data) return html`<header class="head"><h1><${Back} label="All tasks" /> ${id}</h1></header><${Problem} error=${task.error} what="This task" />`;
   return html`<${Loaded} of=${task} what="This task">${(data) => html`
     <header class="head">
       <h1><${Back} label="All tasks" /> ${data.name} <${Badge} state=${taskState(data.state)} /></h1>

@@ -62,6 +62,8 @@ async def test_an_alert_about_a_task_s_name_leads_to_the_tasks_of_this_name(visi
     await about.click()
     await expect(row(page, failed[-1].id)).to_be_visible()
     await page.keyboard.press("1")
+    await page.keyboard.press("j")
+    await expect(page.locator(".troubles li").first).to_be_focused()
     cause = page.locator(".troubles a", has_text=f"attempts of {failed[0].name} failed")
     await expect(cause).to_have_attribute("href", f"#/tasks?filter=state%3Dfailed+name%3D{failed[0].name}")
     await expect(page.locator(".failing li", has_text="RuntimeError")).to_contain_text("ago")
@@ -302,6 +304,7 @@ async def test_a_node_is_drained_after_a_question(visitor: Visitor, fleet: Fleet
     await expect(page.locator("h1")).to_contain_text("online")
     await page.get_by_role("button", name="Drain").click()
     await page.get_by_role("dialog").get_by_role("button", name="Drain").click()
+    await expect(page.get_by_role("status").get_by_text("to-be-drained drains:")).to_be_visible()
     await expect(page.locator("h1")).to_contain_text("gone")
     assert node.wait() == 0
 
@@ -394,6 +397,7 @@ async def test_the_keyboard_leads_everywhere(visitor: Visitor, client: Client) -
     for number, view in enumerate(VIEWS, 1):
         await page.keyboard.press(str(number))
         await expect(here(page)).to_have_text(re.compile(view, re.IGNORECASE))
+        await expect(page).to_have_title(re.compile(rf"{view} · Moorline$", re.IGNORECASE))
     await page.keyboard.press("3")
     await expect(page.locator("tr[data-row]").first).to_be_visible()
     await page.keyboard.press("j")
@@ -446,6 +450,18 @@ async def test_everything_that_can_be_pressed_has_a_name(visitor: Visitor) -> No
         await page.evaluate("view => (location.hash = `#/${view}`)", view)
         await expect(page.locator("[aria-busy=true]")).to_have_count(0)
         assert await page.evaluate(nameless) == [], view
+        # What somebody who hears the page goes by: one heading of the first rank, and a name for each column.
+        await expect(page.locator("main h1")).to_have_count(1)
+        await expect(page.locator("th", has_text=re.compile(r"^\s*$"))).to_have_count(0)
+
+
+@pytest.mark.parametrize("view", ["tasks", "nodes"])
+async def test_what_is_not_there_any_more_leads_back_to_its_list(visitor: Visitor, view: str) -> None:
+    visitor.tolerated = "status of 404"
+    page = await visitor.open(f"#/{view}/never-was")
+    await expect(page.get_by_role("alert")).to_contain_text("never-was")
+    await page.keyboard.press("Escape")
+    await expect(page).to_have_url(re.compile(rf"#/{view}$"))
 
 
 async def test_a_breach_of_the_policy_would_be_noticed(browser: Browser, fleet: Fleet) -> None:
