@@ -74,16 +74,18 @@ export function troubles({ stats, alerts = [], rules = [], channels = [], cursor
   const loud = alerts.filter((alert) => alert.state === "firing" && !isQuiet(alert));
   const silenced = alerts.filter((alert) => alert.state === "firing" && isQuiet(alert));
   const kind = (alert) => kindOf(alert, rules);
+  // Where not all were read, numbers are the least that there are.
+  const more = cursor ? " or more" : "";
   const isTold = new Set(findings.map(({ about }) => about));
   const said = [
     ...findings.filter(isOfItself).map(({ level, about, text }) => ({ key: text, isCritical: level === "critical", rank: -1, tone: toneOf(level === "critical"), text, href: about === "nodes" ? AWAY : "", since: null })),
     ...nodesAway(stats, loud.filter((alert) => ABOUT_NODES_AWAY.has(kind(alert))), silenced.filter((alert) => kind(alert) === "node_unreachable"), !cursor),
     ...oldest(stats, loud.filter((alert) => kind(alert) === "queue_age" && !alert.subject), silenced.filter((alert) => kind(alert) === "queue_age" && !alert.subject), nowS),
-    ...byRule(loud.filter((alert) => !ABOUT_NODES_AWAY.has(kind(alert)) && !(kind(alert) === "queue_age" && !alert.subject) && !(kind(alert) === "hub_degraded" && isTold.has("store"))), rules),
+    ...byRule(loud.filter((alert) => !ABOUT_NODES_AWAY.has(kind(alert)) && !(kind(alert) === "queue_age" && !alert.subject) && !(kind(alert) === "hub_degraded" && isTold.has("store"))), rules, more),
     ...deafChannels(channels),
   ].sort((one, other) => other.isCritical - one.isCritical || one.rank - other.rank || (other.since ?? 0) - (one.since ?? 0));
   const unknown = loud.length + silenced.length ? [] : findings.filter(({ about }) => about === "alerts").map(({ level, text }) => ({ key: text, tone: toneOf(level === "critical"), text, href: link("alerts"), since: null }));
-  return [...said, ...unknown, ...byRuleSilenced(silenced, rules)];
+  return [...said, ...unknown, ...byRuleSilenced(silenced, rules, more)];
 }
 
 const toneOf = (isCritical) => (isCritical ? "bad" : "warn");
@@ -122,24 +124,24 @@ function oldest(stats, alerts, silenced, nowS) {
   return [{ key: "queue", isCritical, rank: rankOf("queue_age"), tone: toneOf(isCritical), text, href: WAITING, since: null }];
 }
 
-function byRule(alerts, rules) {
+function byRule(alerts, rules, more) {
   const groups = grouped(alerts);
   return [...groups].flatMap(([rule, alike]) => {
     const kind = kindOf(alike[0], rules);
     const isCritical = alike.some(({ severity }) => severity === "critical");
-    const more = { isCritical, rank: rankOf(kind), tone: toneOf(isCritical) };
-    if (alike.length < ALIKE_MIN) return alike.map((alert) => ({ ...more, key: alert.id, text: alert.message, href: whereOf(alert, rules) || link("alerts"), since: alert.fired_at ?? alert.since_at }));
-    const text = `${count(alike.length)} ${MANY[kind] ?? `alerts of ${rule}`}: ${listed(alike.map(({ subject, message }) => subject || message), alike.length)}`;
-    return [{ ...more, key: rule, text, href: link("alerts"), since: begunAt(alike) }];
+    const line = { isCritical, rank: rankOf(kind), tone: toneOf(isCritical) };
+    if (alike.length < ALIKE_MIN) return alike.map((alert) => ({ ...line, key: alert.id, text: alert.message, href: whereOf(alert, rules) || link("alerts"), since: alert.fired_at ?? alert.since_at }));
+    const text = `${count(alike.length)}${more} ${MANY[kind] ?? `alerts of ${rule}`}: ${listed(alike.map(({ subject, message }) => subject || message), alike.length)}`;
+    return [{ ...line, key: rule, text, href: link("alerts"), since: begunAt(alike) }];
   });
 }
 
 /** What is silenced is known: of each rule one line. */
-function byRuleSilenced(alerts, rules) {
+function byRuleSilenced(alerts, rules, more) {
   return [...grouped(alerts)].map(([rule, alike]) => {
     const [first] = alike;
     const silencedUntil = Math.min(...alike.map((alert) => alert.silenced_until));
-    const told = alike.length > 1 ? { key: `silenced ${rule}`, text: `${count(alike.length)} alerts of ${rule}`, href: link("alerts") } : { key: first.id, text: first.message, href: whereOf(first, rules) || link("alerts") };
+    const told = alike.length > 1 ? { key: `silenced ${rule}`, text: `${count(alike.length)}${more} alerts of ${rule}`, href: link("alerts") } : { key: first.id, text: first.message, href: whereOf(first, rules) || link("alerts") };
     return { ...told, tone: "calm", since: begunAt(alike), silencedUntil };
   });
 }

@@ -128,6 +128,17 @@ def test_every_text_can_be_read(text: str, ground: str, scheme: str) -> None:
     assert contrast(COLOURS[text][place], COLOURS[ground][place]) >= CONTRAST_MIN
 
 
+def test_no_text_is_made_fainter_than_its_colour() -> None:
+    """What is not a text, or is a text of something that cannot be used now, may be."""
+    source = re.sub(r"/\*.*?\*/", "", "\n".join(path.read_text() for path in SHEETS), flags=re.DOTALL)
+    faded = {
+        selector.strip()
+        for selector, rule in re.findall(r"([^{}]+)\{([^{}]*)\}", source)
+        if re.search(r"\bopacity: *(?! |1\b)", rule)
+    }
+    assert faded == {"button:disabled", "main.is-away", ".strip i.online", ".cell .fill", ".large .cell .fill"}
+
+
 @pytest.mark.parametrize("scheme", [0, 1])
 def test_well_and_not_well_differ_for_those_who_see_no_red_or_green(scheme: int) -> None:
     def blueness(name: str) -> int:

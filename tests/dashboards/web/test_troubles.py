@@ -26,9 +26,12 @@ class Judge:
     def __init__(self, page: Any) -> None:
         self._page = page
 
-    async def __call__(self, *alerts: dict[str, Any], channels: Any = (), **stats: Any) -> list[dict[str, Any]]:
+    async def __call__(
+        self, *alerts: dict[str, Any], channels: Any = (), cursor: str | None = None, **stats: Any
+    ) -> list[dict[str, Any]]:
         counts = {"nodes": {"online": 5}, "tasks": {}, "oldest_queued_at": None, "verdict": {"findings": []}} | stats
-        told = {"stats": counts, "alerts": list(alerts), "rules": [], "channels": list(channels), "nowS": NOW_S}
+        page = {"alerts": list(alerts), "rules": [], "channels": list(channels), "cursor": cursor}
+        told = {"stats": counts, "nowS": NOW_S} | page
         found: list[dict[str, Any]] = await self._page.evaluate(RUN, told)
         return found
 
@@ -135,6 +138,16 @@ async def test_what_is_silenced_is_one_line_of_each_rule(judged: Judge) -> None:
     assert (line["text"], line["tone"], line["silencedUntil"]) == ("100 alerts of node_unreachable", "calm", NOW_S + 1)
     lines = await judged(*quiet, nodes={"unreachable": 102})
     assert [line["text"] for line in lines] == ["2 nodes unreachable", "100 alerts of node_unreachable"]
+
+
+async def test_numbers_of_alerts_that_were_not_all_read_are_the_least(judged: Judge) -> None:
+    quiet = [away(f"n{number}") | {"silenced_until": NOW_S + 1} for number in range(3)]
+    loud = [alert("failure_rate", f"name{number}") for number in range(4)]
+    lines = await judged(*quiet, *loud, cursor="firing,0,1.0,a", nodes={"unreachable": 500})
+    assert [line["text"].partition(":")[0] for line in lines] == [
+        "4 or more names fail often",
+        "3 or more alerts of node_unreachable",
+    ]
 
 
 async def test_a_channel_that_takes_nothing_is_wrong_too(judged: Judge) -> None:
