@@ -113,8 +113,12 @@ class Door:
             )
         offered = [item.strip() for value in headers.get_all("Sec-WebSocket-Protocol") for item in value.split(",")]
         if SUBPROTOCOL not in offered:
-            found = ", ".join(offered)[:100] or "none"
-            message = f"this hub speaks {SUBPROTOCOL}, the node offered {found}: upgrade the older of the two"
+            found = ", ".join(offered)[:100]
+            message = (
+                f"this hub speaks {SUBPROTOCOL}, the node offered {found}: upgrade the older of the two"
+                if found
+                else f"this hub speaks {SUBPROTOCOL}, the node offered none: offer it as subprotocol of the WebSocket"
+            )
             return Refusal(http.HTTPStatus.UPGRADE_REQUIRED, "version", message)
         if self.is_closed:
             return Refusal(http.HTTPStatus.SERVICE_UNAVAILABLE, "stopping", "this hub stops", {"Retry-After": "1"})

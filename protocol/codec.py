@@ -39,6 +39,8 @@ from protocol.frames import (
 from protocol.limits import (
     DEPTH_MAX,
     FRAME_BYTES_MAX,
+    IDENTIFIER_CHARACTERS_MAX,
+    IDENTIFIER_PATTERN,
     MESSAGE_BYTES_MAX,
     MESSAGE_BYTES_TARGET,
     PLAIN_PATTERN,
@@ -52,6 +54,11 @@ _REFUSALS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 # What the decoder says of a text that must be plain.
 _PLAIN_IN_CODE = f"`str` matching regex {PLAIN_PATTERN!r}"
+
+# How msgspec names the pattern of identifiers, and what is said in its place: a close reason has 123 bytes, and the
+# pattern would leave no room for the field.
+_PATTERN_SAID = f"`str` matching regex {IDENTIFIER_PATTERN!r}"
+_IDENTIFIER_SAID = f"1-{IDENTIFIER_CHARACTERS_MAX} of `A-Za-z0-9_.:@-`"
 
 _encoder = msgspec.json.Encoder()
 
@@ -154,11 +161,14 @@ class Decoder(Generic[F]):
                 if frame_type is None:
                     raise BadFrameError(f"not a frame ({error})", line) from None
                 if frame_type in self._known:
-                    problem = str(error).replace(_PLAIN_IN_CODE, PLAIN_WORDS)
-                    raise BadFrameError(f"frame `{frame_type}` is wrong ({problem})", line) from None
+                    raise BadFrameError(f"frame `{frame_type}` is wrong ({_in_words(error)})", line) from None
                 if not self._ignore_unknown:
                     raise BadFrameError(f"frame type `{frame_type[:64]}` is not known here", line) from None
                 self.unknown_frames += 1
+
+
+def _in_words(error: msgspec.MsgspecError) -> str:
+    return str(error).replace(_PATTERN_SAID, _IDENTIFIER_SAID).replace(_PLAIN_IN_CODE, PLAIN_WORDS)
 
 
 def _type_of(line: bytes) -> str | None:

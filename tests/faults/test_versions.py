@@ -81,7 +81,7 @@ async def test_a_frame_that_the_hub_does_not_know_is_refused_by_name(fleet: Flee
         assert "`teleport` is not known here" in reason
 
 
-@pytest.mark.parametrize("offered", [("moorline.v2",), ("moorline.v9", "soap"), ()])
+@pytest.mark.parametrize("offered", [("moorline.v2",), ("moorline.v9", "soap")])
 async def test_a_node_of_another_protocol_is_told_what_to_upgrade(fleet: Fleet, offered: tuple[str, ...]) -> None:
     fleet.hub.start()
     with pytest.raises(InvalidStatus) as caught:
@@ -90,8 +90,18 @@ async def test_a_node_of_another_protocol_is_told_what_to_upgrade(fleet: Fleet, 
     said = (caught.value.response.body or b"").decode()
     assert caught.value.response.status_code == 426
     assert SUBPROTOCOL in said
-    assert (offered[0] if offered else "none") in said
+    assert offered[0] in said
     assert "upgrade the older of the two" in said
+
+
+async def test_a_node_that_offers_no_protocol_is_told_to_offer_it(fleet: Fleet) -> None:
+    fleet.hub.start()
+    with pytest.raises(InvalidStatus) as caught:
+        async with connected(fleet.hub.node_url, subprotocols=()):
+            pass
+    said = (caught.value.response.body or b"").decode()
+    assert caught.value.response.status_code == 426
+    assert f"this hub speaks {SUBPROTOCOL}, the node offered none: offer it as subprotocol" in said
 
 
 async def test_a_node_that_speaks_ours_and_a_newer_protocol_is_let_in(fleet: Fleet) -> None:

@@ -118,6 +118,14 @@ def test_what_is_not_a_frame_is_refused_with_its_reason(line: bytes, problem: st
     assert len(str(caught.value)) < 500
 
 
+def test_what_is_no_identifier_is_refused_in_words_that_fit_a_close_reason() -> None:
+    line = b'{"type":"register","node_id":"my node","instance_id":"i","slots":1,"inventory":{}}'
+    with pytest.raises(BadFrameError) as caught:
+        node_frames_decoder().decode(line)
+    assert "Expected 1-128 of `A-Za-z0-9_.:@-` - at `$.node_id`" in str(caught.value)[:123]
+    assert "regex" not in str(caught.value)
+
+
 def test_one_byte_over_the_limit_of_a_frame_is_too_much() -> None:
     decoder = node_frames_decoder()
     frame = b'{"type":"bye","pad":"' + b"x" * (FRAME_BYTES_MAX - 23) + b'"}'
