@@ -78,6 +78,12 @@ def _show_states(views: Sequence[TaskView] | Sequence[NodeView]) -> None:
         print_columns([(view.id, width), (state, 0)])
 
 
+def print_ids(views: Sequence[TaskView] | Sequence[NodeView]) -> None:
+    """Print the ids, a line each and nothing else, for the next command."""
+    for view in views:
+        click.echo(view.id)
+
+
 def make_sure(ready: str) -> None:
     """Ask a person whether what is ``ready`` is meant.
 

@@ -26,6 +26,7 @@ SAY_SO_AFTER_S: Final = 3.0
 T = TypeVar("T")
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+ids_option = click.option("--ids", is_flag=True, help="Print the ids alone, a line each: for xargs.")
 
 
 def converse(settings: ClientSettings, talk: Callable[[Client], Awaitable[T]], *, is_long: bool = False) -> T:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import click
 
-from moorline.acting import Acted, each, make_sure, show
+from moorline.acting import Acted, each, make_sure, print_ids, show
 from moorline.configuration import ClientSettings, client_options
-from moorline.conversing import as_json_option, converse
+from moorline.conversing import as_json_option, converse, ids_option
 from moorline.presentation import print_document, print_fields, print_table, say
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ NAMED_MAX: Final = 5
 @click.option(
     "--sort", metavar="FIELD", default="id", show_default=True, help="The order: state, -used, rtt …; - turns it round."
 )
+@ids_option
 @as_json_option
 @client_options
-def node_list(settings: ClientSettings, *, filter_text: str, sort: str, as_json: bool) -> None:
+def node_list(settings: ClientSettings, *, filter_text: str, sort: str, ids: bool, as_json: bool) -> None:
     """List the nodes that the hub knows.
 
     \b
@@ -49,8 +50,11 @@ def node_list(settings: ClientSettings, *, filter_text: str, sort: str, as_json:
     if as_json:
         print_document({"nodes": nodes})
         return
-    now_s = time.time()
-    print_table(NODE_COLUMNS, [node_row(view, now_s) for view in nodes])
+    if ids:
+        print_ids(nodes)
+    else:
+        now_s = time.time()
+        print_table(NODE_COLUMNS, [node_row(view, now_s) for view in nodes])
     if not nodes and filter_text:
         say("No node meets this filter.")
     elif not nodes:

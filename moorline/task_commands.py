@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import click
 
-from moorline.acting import Acted, each, make_sure, show
+from moorline.acting import Acted, each, make_sure, print_ids, show
 from moorline.configuration import ClientSettings, client_options
-from moorline.conversing import as_json_option, converse
+from moorline.conversing import as_json_option, converse, ids_option
 from moorline.errors import NotFoundError
 from moorline.parameters import DURATION, PAIR, PAST
 from moorline.presentation import coloured, print_document, print_fields, print_json_line, print_table, say
@@ -56,14 +56,16 @@ def task() -> None:
     show_default=True,
     help="How many at most, newest first.",
 )
+@ids_option
 @as_json_option
 @client_options
-def task_list(settings: ClientSettings, *, limit: int, as_json: bool, **filters: Any) -> None:
+def task_list(settings: ClientSettings, *, limit: int, ids: bool, as_json: bool, **filters: Any) -> None:
     """List tasks, newest first.
 
     \b
       moorline task list --state queued,running
       moorline task list --filter 'state=failed error~Timeout' --since 1h --json
+      moorline task list --state running --ids | xargs -n 1 moorline task explain
     """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     from moorline.rows import TASK_COLUMNS, task_row  # noqa: PLC0415  # see the module's docstring
 
@@ -71,8 +73,11 @@ def task_list(settings: ClientSettings, *, limit: int, as_json: bool, **filters:
     if as_json:
         print_document({"tasks": [_without_contents(view) for view in tasks]})
         return
-    now_s = time.time()
-    print_table(TASK_COLUMNS, [task_row(view, now_s) for view in tasks])
+    if ids:
+        print_ids(tasks)
+    else:
+        now_s = time.time()
+        print_table(TASK_COLUMNS, [task_row(view, now_s) for view in tasks])
     if not tasks:
         say("No tasks.")
     elif len(tasks) == limit:

@@ -28,6 +28,11 @@ def test_a_list_may_be_chosen_and_ordered(hub: CliHub) -> None:
     assert hub.requests == ["GET /v1/nodes?filter=state%3Dunreachable&sort=-seen"]
 
 
+def test_ids_alone_are_for_the_next_command(hub: CliHub) -> None:
+    hub.nodes = {"n1": node("n1"), "n2": node("n2")}
+    assert run(hub, "node", "list", "--ids").stdout == "n1\nn2\n"
+
+
 def test_no_nodes_are_said_on_stderr(hub: CliHub) -> None:
     assert "No node has registered" in run(hub, "node", "list").stderr
 

@@ -39,6 +39,13 @@ class TestTasks:
         assert len(result.stdout.splitlines()) == 3
         assert "the newest 2" in result.stderr
 
+    def test_ids_alone_are_for_the_next_command(self, hub: CliHub) -> None:
+        hub.tasks = {"t1": task("t1"), "t2": task("t2")}
+        assert run(hub, "task", "list", "--ids").stdout == "t1\nt2\n"
+        hub.tasks = {}
+        result = run(hub, "task", "list", "--ids")
+        assert (result.stdout, result.stderr) == ("", "No tasks.\n")
+
     def test_no_tasks_are_said_on_stderr(self, hub: CliHub) -> None:
         assert run(hub, "task", "list").stderr == "No tasks.\n"
         assert json.loads(run(hub, "task", "list", "--json").stdout) == {"tasks": []}
