@@ -16,10 +16,16 @@ from typing import Final
 
 from hub.store.assignments import Assignment
 from protocol.frames import AttemptKey
+from protocol.limits import PAYLOAD_BYTES_MAX
 
 # What may wait to be sent on one connection, in bytes of payloads: sixteen of the largest, and more than a link of
 # 100 Mbit/s takes in a quarter of a second. The task that passes it goes too, so that any single one is sent.
 BACKLOG_BYTES_MAX: Final = 4 * 1024 * 1024
+
+# What may wait on all connections together, where that leaves each at least one of the largest payloads. A large fleet
+# shares it evenly: a whole site that stops reading at once must not cost the hub its nodes times the above.
+ALL_BYTES_MAX: Final = 256 * 1024 * 1024
+SHARE_BYTES_MIN: Final = PAYLOAD_BYTES_MAX
 
 # Keys that one fetch names: a slice of payloads that are larger than 8 KiB; smaller ones take several fetches.
 FETCH_KEYS_MAX: Final = 256
@@ -44,7 +50,7 @@ class Backlog:
     @property
     def slice_bytes(self) -> int:
         """What is assigned or fetched in one go. Half of all: while one half leaves, the other is read."""
-        return slice_of(self.bytes_max)
+        return max(1, self.bytes_max // 2)
 
     @property
     def is_full(self) -> bool:
@@ -103,6 +109,6 @@ class Backlog:
         self._marked_bytes = 0
 
 
-def slice_of(bytes_max: int) -> int:
-    """Give the bytes of one slice of a backlog that may have so many."""
-    return max(1, bytes_max // 2)
+def room_bytes(bytes_max: int, nodes: int) -> int:
+    """Give what may wait on one connection in a fleet of so many nodes."""
+    return min(bytes_max, max(SHARE_BYTES_MIN, ALL_BYTES_MAX // max(1, nodes)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hub.decisions import effects as does
-from hub.decisions.backlog import slice_of
 from hub.decisions.core_state import CoreState
 from hub.decisions.effects import Aside, Effect, Ticket
 from hub.decisions.pushes import Pushes
@@ -28,8 +27,7 @@ class Offers:
     def __init__(self, state: CoreState, pushes: Pushes) -> None:
         self._state = state
         self._pushes = pushes
-        self._slice_bytes = slice_of(state.settings.backlog_bytes_max)
-        self._pool = SlotPool(self._slice_bytes)
+        self._pool = SlotPool()
 
     # --- offering -------------------------------------------------------------------------------------------------
 
@@ -40,7 +38,7 @@ class Offers:
         if self._state.is_stopping or not session.takes_work or session.backlog.is_full:
             return []
         free = session.slots_free
-        self._pool.open(session.profile, session.instance_id, free)
+        self._pool.open(session.profile, session.instance_id, free, session.backlog.slice_bytes)
         return self._claim(self._pool.take_node(session.node_id, free))
 
     def reopen(self, node_id: str) -> list[Effect]:
@@ -70,7 +68,10 @@ class Offers:
         self._pool.give(session.node_id, -besides)
         session.aside += besides
         offer = Offer(
-            profile=session.profile, instance_id=session.instance_id, free=offered, bytes_max=self._slice_bytes
+            profile=session.profile,
+            instance_id=session.instance_id,
+            free=offered,
+            bytes_max=session.backlog.slice_bytes,
         )
         # Only what was taken from the pool goes back to it; freed slots enter it when the results are committed.
         return [offer], {session.node_id: does.Put(session.connection, besides)}

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Raw
 
 from hub.decisions import effects as does
-from hub.decisions.backlog import Backlog
+from hub.decisions.backlog import Backlog, room_bytes
 from hub.decisions.core_state import CoreState
 from hub.decisions.effects import ConnectionId, Effect
 from hub.decisions.sessions import Session
@@ -28,7 +28,7 @@ class Pushes:
 
     def begin(self, session: Session, missing: Iterable[AttemptKey]) -> list[Effect]:
         """Begin on a connection whose node lacks these, which are assigned to it."""
-        session.backlog = Backlog(self._state.settings.backlog_bytes_max)
+        session.backlog = Backlog(room_bytes(self._state.settings.backlog_bytes_max, self._state.roster.fleet_size))
         session.backlog.keep(missing)
         return self._fetch_next(session)
 

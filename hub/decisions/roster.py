@@ -163,6 +163,11 @@ class Roster:
         if now_s >= self._inherited_until_s:
             self._nodes_inherited = 0
 
+    @property
+    def fleet_size(self) -> int:
+        """How many nodes there are: those that are remembered, or those that were here before and are on their way."""
+        return max(len(self._by_node), self._nodes_inherited)
+
     def spread_s(self) -> float:
         """Give the time over which the whole fleet can come back."""
-        return spread_s(max(len(self._by_node), self._nodes_inherited), self._admissions_per_s)
+        return spread_s(self.fleet_size, self._admissions_per_s)

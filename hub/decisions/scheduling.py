@@ -61,12 +61,13 @@ CLASSES_REMEMBERED_MAX = 512
 class _Slots:
     """One instance's free slots."""
 
-    __slots__ = ("free", "instance_id", "profile")
+    __slots__ = ("bytes_max", "free", "instance_id", "profile")
 
-    def __init__(self, profile: NodeProfile, instance_id: str, free: int) -> None:
+    def __init__(self, profile: NodeProfile, instance_id: str, free: int, bytes_max: int) -> None:
         self.profile = profile
         self.instance_id = instance_id
         self.free = free
+        self.bytes_max = bytes_max
 
 
 class SlotPool:
@@ -74,13 +75,9 @@ class SlotPool:
 
     A slot is taken for an operation before it goes to the store and given back if it comes home unused, so that no slot
     is offered twice. Nodes of a class take turns, one slot each.
-
-    Args:
-        bytes_max: what one offer may be filled with, in bytes of payloads.
     """
 
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
+    def __init__(self) -> None:
         self._nodes: dict[str, _Slots] = {}
         # Nodes that may have a free slot, in turn, by class; a node without one drops out when its turn comes.
         self._turns: OrderedDict[TaskClass, deque[str]] = OrderedDict()
@@ -91,9 +88,9 @@ class SlotPool:
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def open(self, profile: NodeProfile, instance_id: str, free: int) -> None:
-        """Begin to offer a node's slots."""
-        self._nodes[profile.node_id] = _Slots(profile, instance_id, 0)
+    def open(self, profile: NodeProfile, instance_id: str, free: int, bytes_max: int) -> None:
+        """Begin to offer a node's slots. ``bytes_max``: what one offer may be filled with, in bytes of payloads."""
+        self._nodes[profile.node_id] = _Slots(profile, instance_id, 0, bytes_max)
         self.give(profile.node_id, free)
 
     def close(self, node_id: str) -> None:
@@ -192,6 +189,6 @@ class SlotPool:
             slots = self._nodes[node_id]
             slots.free -= count
             offers.append(
-                Offer(profile=slots.profile, instance_id=slots.instance_id, free=count, bytes_max=self._bytes_max)
+                Offer(profile=slots.profile, instance_id=slots.instance_id, free=count, bytes_max=slots.bytes_max)
             )
         return offers

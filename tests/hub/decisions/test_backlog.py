@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.decisions.backlog import BACKLOG_BYTES_MAX, FETCH_KEYS_MAX, Backlog
+from hub.decisions.backlog import ALL_BYTES_MAX, BACKLOG_BYTES_MAX, FETCH_KEYS_MAX, Backlog, room_bytes
 from hub.store.assignments import Assignment
 from protocol.frames import AttemptKey
 from protocol.limits import PAYLOAD_BYTES_MAX
@@ -141,3 +141,11 @@ def test_all_is_sent_in_order_within_the_bound_whatever_the_sizes(
         assert marks <= 1
         assert backlog.waiting_bytes < bytes_max + largest
     assert sent == expected
+
+
+def test_a_large_fleet_shares_what_may_wait_for_all_of_it() -> None:
+    assert [room_bytes(BACKLOG_BYTES_MAX, nodes) for nodes in (0, 1, 64)] == [BACKLOG_BYTES_MAX] * 3
+    assert room_bytes(BACKLOG_BYTES_MAX, 1000) * 1000 <= ALL_BYTES_MAX
+    assert room_bytes(BACKLOG_BYTES_MAX, 1_000_000) == PAYLOAD_BYTES_MAX
+    # What a test asks for is not raised.
+    assert room_bytes(1, 1_000_000) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.store.assignments import Claim, Fetch
+from hub.store.nodes import Inherited
 from hub.store.tasks import NewTask
 from protocol import frames
 from protocol.close_codes import CloseCode
@@ -104,6 +105,17 @@ def test_small_tasks_are_pushed_without_a_mark(small: Hub) -> None:
     small.submit(*"abcd")
     assert small.pushed(node) == named(*"abcd")
     assert small.marks == []
+
+
+def test_in_a_large_fleet_less_waits_for_each_node_and_it_is_offered_less_at_once(hub: Hub) -> None:
+    hub.core.started(Inherited(holders=[], nodes=128, tasks={}), hub.now)
+    node = hub.register(slots=40)
+    payload = b'{"x":"' + b"y" * 200_000 + b'"}'
+    hub.submit(*(f"t{number:02}" for number in range(40)), payload=payload)
+    # 2 MiB, and what passes them; twice as much in a small fleet.
+    assert len(hub.pushed(node)) == 11
+    hub.read()
+    assert hub.pushed(node) == named(*(f"t{number:02}" for number in range(40)))
 
 
 def test_whoever_asks_is_told_what_waits_for_a_node(small: Hub) -> None:
