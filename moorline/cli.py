@@ -240,7 +240,7 @@ def cli(ctx: click.Context, config_path: Path | None) -> None:
 @cli.command(short_help="Print the script that completes words in a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes `moorline` in a shell.
+    """Print the script that completes `moorline` in a shell: words, and ids of nodes and tasks of the hub.
 
     \b
     bash   eval "$(moorline completion bash)"      in ~/.bashrc

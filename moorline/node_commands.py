@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import click
 
 from moorline.acting import Acted, each, make_sure, print_ids, show
+from moorline.completing import complete_node_id
 from moorline.configuration import ClientSettings, client_options
 from moorline.conversing import as_json_option, converse, ids_option
 from moorline.presentation import print_document, print_fields, print_table, say
@@ -62,7 +63,7 @@ def node_list(settings: ClientSettings, *, filter_text: str, sort: str, ids: boo
 
 
 @click.command("get")
-@click.argument("node_id")
+@click.argument("node_id", shell_complete=complete_node_id)
 @as_json_option
 @client_options
 def node_get(settings: ClientSettings, *, node_id: str, as_json: bool) -> None:
@@ -84,7 +85,7 @@ def _node_command(verb: Verb, done: str, about: str, examples: str) -> click.Com
     """Make the command that has the hub do one thing with nodes: those that are named, or all that meet a filter."""
 
     @click.command(verb, help=f"{about}\n\n\b\n{examples}")
-    @click.argument("node_ids", nargs=-1, metavar="[NODE_ID]...")
+    @click.argument("node_ids", nargs=-1, metavar="[NODE_ID]...", shell_complete=complete_node_id)
     @click.option(
         "--filter",
         "filter_text",

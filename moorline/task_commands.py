@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from moorline.acting import Acted, each, make_sure, print_ids, show
+from moorline.completing import complete_task_id
 from moorline.configuration import ClientSettings, client_options
 from moorline.conversing import as_json_option, converse, ids_option
 from moorline.errors import NotFoundError
@@ -113,7 +114,7 @@ def _without_contents(view: TaskView) -> object:
 
 
 @task.command("get")
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=complete_task_id)
 @as_json_option
 @client_options
 def task_get(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
@@ -155,7 +156,7 @@ def _change_command(action: Literal["cancel", "retry"], about: str, example: str
     """Make the command that does one thing to tasks: those that are named, or all that meet a filter."""
 
     @click.command(action, help=f"{about}\n\n\b\n  moorline task {action} {EXAMPLE_ID}\n  {example}")
-    @click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
+    @click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...", shell_complete=complete_task_id)
     @click.option("--filter", "filter_text", metavar="TEXT", help=f"{FILTER_HELP} It asks first, with their number.")
     @click.option("--yes", is_flag=True, help="With --filter: do not ask.")
     @as_json_option
@@ -211,7 +212,7 @@ def _change_matching(
 
 
 @task.command("explain")
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=complete_task_id)
 @as_json_option
 @client_options
 def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> None:
@@ -237,7 +238,7 @@ def task_explain(settings: ClientSettings, *, task_id: str, as_json: bool) -> No
 
 
 @task.command("wait")
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=complete_task_id)
 @click.option("--timeout", type=DURATION, metavar="TIME", help="Wait at most this long, then end with 7.")
 @as_json_option
 @client_options
@@ -260,7 +261,7 @@ def task_wait(settings: ClientSettings, *, task_id: str, timeout: float | None, 
 
 
 @task.command("logs")
-@click.argument("task_id")
+@click.argument("task_id", shell_complete=complete_task_id)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the task has its outcome, through restarts of the hub.")
 @as_json_option
 @client_options
