@@ -131,7 +131,9 @@ class Supervisor:
         self._stop = asyncio.Event()
 
     async def run(self) -> ExitCode:
-        """Run until SIGINT or SIGTERM (then OK), or until nothing runs any more (then FAILED)."""
+        """Run until SIGINT or SIGTERM (then OK), or until no node could start or nothing runs any more (then
+        FAILED).
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopped)
@@ -202,8 +204,16 @@ class Supervisor:
                 for child in [child for child in alive if child.ended.done()]:
                     alive.remove(child)
                     self._tell("dev", f"{_report(child)}; the others go on" if alive else _report(child))
+                if self._no_node_could_start():
+                    self._tell("dev", "no node could start: mend what they say above, and start again")
+                    return
         finally:
             stopped.cancel()
+
+    def _no_node_could_start(self) -> bool:
+        """Tell whether all nodes have refused their settings or apps: a hub alone would hide it from who typed them."""
+        nodes = self._children[1:]
+        return bool(nodes) and all(node.ended.done() and node.ended.result() == ExitCode.USAGE for node in nodes)
 
     async def _end(self, children: Sequence[Child], within_s: float) -> None:
         for number, patience_s in ((signal.SIGTERM, within_s), (signal.SIGKILL, within_s)):

@@ -32,6 +32,8 @@ else:
     print("args", *arguments, flush=True)
 if command == "node" and "brief" in state:
     sys.exit(3)
+if command == "node" and "refused" in state:
+    sys.exit(2)
 while True:
     signal.pause()
 """
@@ -94,6 +96,13 @@ async def test_a_hub_that_cannot_start_ends_it(tmp_path: Path, transcript: Trans
     assert await Supervisor(plan(tmp_path / "broken"), transcript.show).run() is ExitCode.FAILED
     assert ("hub", "cannot start") in transcript.lines
     assert ("dev", "hub ended with status 1") in transcript.lines
+
+
+async def test_nodes_that_all_refuse_their_settings_end_it(tmp_path: Path, transcript: Transcript) -> None:
+    async with asyncio.timeout(30):
+        assert await Supervisor(plan(tmp_path / "refused"), transcript.show).run() is ExitCode.FAILED
+    no_node = transcript.place("dev", "no node could start")
+    assert no_node < transcript.place("hub", "ends")
 
 
 async def test_a_hub_that_is_never_ready_ends_it(
