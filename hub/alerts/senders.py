@@ -24,6 +24,9 @@ from hub.alerts.messages import in_words, signature
 from hub.errors import SettingsError
 from hub.store.alerts import OutboundMessage
 
+# What the file is for: whoever follows an example does not have it yet.
+FILE_REMEDY: Final = "put a secret into it that the receiver knows too, such as `openssl rand -hex 32` makes"
+
 # Of what a receiver answers or a program prints this much is kept, for people.
 SAID_BYTES_MAX: Final = 2_000
 
@@ -162,9 +165,10 @@ def _secret_of(channel: WebhookChannel) -> bytes | None:
     try:
         secret = channel.secret_file.read_bytes().strip()
     except OSError as error:
-        raise SettingsError(f"{where} secret_file cannot be read: {error.strerror}", "a file with the secret") from None
+        message = f"{where} secret_file {channel.secret_file} cannot be read: {error.strerror}"
+        raise SettingsError(message, FILE_REMEDY) from None
     if not secret:
-        raise SettingsError(f"{where} secret_file is empty", "a file with the secret")
+        raise SettingsError(f"{where} secret_file {channel.secret_file} is empty", FILE_REMEDY)
     return secret
 
 

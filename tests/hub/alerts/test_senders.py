@@ -130,7 +130,7 @@ async def test_of_a_long_answer_a_little_is_kept_and_it_is_harmless() -> None:
     ("settings", "message"),
     [
         ({"secret_env": "NOT_SET"}, "secret_env names NOT_SET"),
-        ({"secret_file": Path("/nowhere")}, "secret_file cannot be read: No such file"),
+        ({"secret_file": Path("/nowhere")}, "secret_file /nowhere cannot be read: No such file.*openssl rand"),
         ({"ca": Path("/nowhere")}, "ca cannot be used: No such file"),
     ],
 )
