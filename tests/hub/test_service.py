@@ -93,8 +93,8 @@ async def test_two_hubs_do_not_share_a_state_folder(hub: Running, tmp_path: Path
     [
         ({"tls_cert": Path("c.pem")}, "tls_cert and tls_key go together"),
         ({"client_ca": Path("c.pem")}, "client_ca needs TLS"),
-        ({"heartbeat_s": 0}, "heartbeat_s is 0; a value from 0.05 to 3600"),
-        ({"node_port": 70_000}, "node_port is 70000; a value from 0 to 65535"),
+        ({"heartbeat_s": 0}, "heartbeat_s is 0; give a value from 0.05 to 3600"),
+        ({"node_port": 70_000}, "node_port is 70000; give a value from 0 to 65535"),
         ({"payload_bytes_max": 10**9}, "payload_bytes_max is 1000000000"),
     ],
 )
