@@ -65,7 +65,7 @@ function classTerms(subject) {
 /**
  * Give what is not well: {key, tone, text, href, since, note}; `since` is a time in seconds or null.
  *
- * `alerts`: those that fire, from `GET /v1/alerts`, with its `rules`, `channels` and `cursor` (null: they are
+ * `alerts`: those that fire and those that are pending, from `GET /v1/alerts`, with its `rules`, `channels` and `cursor` (null: they are
  * all); empty while they are not known.
  */
 export function troubles({ stats, alerts = [], rules = [], channels = [], cursor = null, nowS }) {
@@ -73,13 +73,15 @@ export function troubles({ stats, alerts = [], rules = [], channels = [], cursor
   const isQuiet = (alert) => alert.silenced_until > nowS;
   const loud = alerts.filter((alert) => alert.state === "firing" && !isQuiet(alert));
   const silenced = alerts.filter((alert) => alert.state === "firing" && isQuiet(alert));
+  // The verdict counts a node that is away before its alert fires; these say which, and why.
+  const pending = alerts.filter((alert) => alert.state === "pending" && kindOf(alert, rules) === "node_unreachable");
   const kind = (alert) => kindOf(alert, rules);
   // Where not all were read, numbers are the least that there are.
   const more = cursor ? " or more" : "";
   const isTold = new Set(findings.map(({ about }) => about));
   const said = [
     ...findings.filter(isOfItself).map(({ level, about, text }) => ({ key: text, isCritical: level === "critical", rank: -1, tone: toneOf(level === "critical"), text, href: about === "nodes" ? AWAY : "", since: null })),
-    ...nodesAway(stats, loud.filter((alert) => ABOUT_NODES_AWAY.has(kind(alert))), silenced.filter((alert) => kind(alert) === "node_unreachable"), !cursor),
+    ...nodesAway(stats, [...loud, ...pending].filter((alert) => ABOUT_NODES_AWAY.has(kind(alert))), silenced.filter((alert) => kind(alert) === "node_unreachable"), !cursor),
     ...oldest(stats, loud.filter((alert) => kind(alert) === "queue_age" && !alert.subject), silenced.filter((alert) => kind(alert) === "queue_age" && !alert.subject), nowS),
     ...byRule(loud.filter((alert) => !ABOUT_NODES_AWAY.has(kind(alert)) && !(kind(alert) === "queue_age" && !alert.subject) && !(kind(alert) === "hub_degraded" && isTold.has("store"))), rules, more),
     ...deafChannels(channels),

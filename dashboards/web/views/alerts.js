@@ -11,7 +11,7 @@ import { useStore } from "../lib/store.js";
 import { kindOf, whereOf } from "../lib/troubles.js";
 import { count, counted, moment, NOTHING, span } from "../lib/words.js";
 import { Badge, When } from "../parts/badge.js";
-import { attempt, Dialog } from "../parts/dialog.js";
+import { attempt, Dialog, say } from "../parts/dialog.js";
 import { Empty, Loaded } from "../parts/notice.js";
 import { Pager } from "../parts/pager.js";
 import { Table } from "../parts/table.js";
@@ -159,10 +159,12 @@ function SilenceDialog({ alert, rules, onDone }) {
 
 function Test() {
   const isLive = useStore(live, ({ phase }) => phase === "live");
-  const send = () =>
-    attempt(
-      () => post("/v1/alerts/test"),
-      ({ channels }) => (channels.length ? channels.map(({ channel, ok, detail }) => `${channel}: ${ok ? "sent" : detail}`).join(", ") : "No channel is set up."),
-    );
+  const send = async () => {
+    const said = await attempt(() => post("/v1/alerts/test"));
+    if (!said) return;
+    const { channels } = said;
+    const text = channels.length ? channels.map(({ channel, ok, detail }) => `${channel}: ${ok ? "sent" : detail}`).join(", ") : "Nobody was told: no channel is set up.";
+    say(text, channels.length && channels.every(({ ok }) => ok) ? "good" : "bad");
+  };
   return html`<button disabled=${!isLive} onClick=${send}>Send a test</button>`;
 }

@@ -22,7 +22,7 @@ export function Login() {
   return html`<main class="login">
     <form onSubmit=${enter}>
       <h1><${Mark} /> Moorline</h1>
-      ${me.value?.hasEnded && !problem && html`<p class="notice warn" role="status"><strong>Your login has ended.</strong> Its token ran out or was revoked. Log in to go on where you were.</p>`}
+      ${me.value?.hasEnded && !problem && html`<p class="notice warn" role="status"><strong>Your login has ended.</strong> Its token ran out or was revoked, or its week was over. Log in to go on where you were.</p>`}
       <label>Token<input name="token" type="password" required autofocus autocomplete="current-password" spellcheck="false" placeholder="moor_…" /></label>
       ${problem && html`<div class="notice warn" role="alert"><p><strong>${problem.message}</strong></p>${problem.remedy && html`<p>${problem.remedy}</p>`}</div>`}
       <button class="main" disabled=${isBusy}>Log in</button>

@@ -47,15 +47,15 @@ export function Overview() {
   `;
 }
 
-// What alerts say changes slowly; that one begins or ends is to be seen at once.
-const alertsTurn = (stats) => stats && `${stats.alerts?.firing} ${Math.floor(stats.hub.uptime_s / 10)}`;
+// What alerts say changes slowly; that one begins or ends, or a node goes, is to be seen at once.
+const alertsTurn = (stats) => stats && `${stats.alerts?.firing} ${stats.nodes.unreachable} ${Math.floor(stats.hub.uptime_s / 10)}`;
 
 /** The hub's word, and below it what is wrong, each with a link to where it can be seen. */
 function Verdict({ stats }) {
   const { level = "ok" } = stats.verdict ?? {};
   const { glyph, tone, word } = verdict(level);
   // Alerts that begin and end are read at once; what they say is kept up to date.
-  const alerts = useFetched(`/v1/alerts?state=firing&limit=${ALERTS_READ}`, { everyS: 5, changed: alertsTurn });
+  const alerts = useFetched(`/v1/alerts?state=firing,pending&limit=${ALERTS_READ}`, { everyS: 5, changed: alertsTurn });
   const nowS = useNow();
   const wrong = troubles({ stats, ...alerts.data, nowS });
   return html`<section class="verdict ${tone}" aria-label="Verdict">

@@ -67,6 +67,12 @@ async def test_nodes_that_are_away_are_one_line_with_their_names_and_why(judged:
     assert (line["text"], line["href"]) == ("1 node unreachable: n1", "#/nodes/n1")
 
 
+async def test_a_node_has_its_name_before_its_alert_fires_but_other_alerts_wait(judged: Judge) -> None:
+    soon = {"state": "pending", "fired_at": None}
+    (line,) = await judged(away("n1") | soon, alert("failure_rate", "a") | soon, nodes={"unreachable": 1})
+    assert (line["text"], line["href"], line["since"]) == ("1 node unreachable: n1", "#/nodes/n1", NOW_S - 60)
+
+
 async def test_of_many_nodes_some_are_named(judged: Judge) -> None:
     (line,) = await judged(*(away(f"n{number:03}") for number in range(100)), nodes={"unreachable": 150})
     assert line["text"] == "150 nodes unreachable: n000, n001, n002, n003, n004, n005 and 144 more"

@@ -86,6 +86,8 @@ async def test_whom_alerts_are_told_is_said_even_if_it_is_nobody(visitor: Visito
     page = await visitor.open("#/alerts?state=pending")
     await expect(page.get_by_text("Nobody is told: no channel is set up.")).to_be_visible()
     await expect(page.get_by_text("Nothing is about to fire.")).to_be_visible()
+    await page.get_by_role("button", name="Send a test").click()
+    await expect(page.locator(".words .bad")).to_contain_text("Nobody was told: no channel is set up.")
     await expect(page.get_by_role("button", name="pending")).to_have_attribute("aria-pressed", "true")
 
 
