@@ -62,10 +62,10 @@ async def test_an_alert_about_a_task_s_name_leads_to_the_tasks_of_this_name(visi
     await about.click()
     await expect(row(page, failed[-1].id)).to_be_visible()
     await page.keyboard.press("1")
-    await page.keyboard.press("j")
-    await expect(page.locator(".troubles li").first).to_be_focused()
     cause = page.locator(".troubles a", has_text=f"attempts of {failed[0].name} failed")
     await expect(cause).to_have_attribute("href", f"#/tasks?filter=state%3Dfailed+name%3D{failed[0].name}")
+    await page.keyboard.press("j")
+    await expect(page.locator(".troubles li").first).to_be_focused()
     await expect(page.locator(".failing li", has_text="RuntimeError")).to_contain_text("ago")
 
 
@@ -430,9 +430,12 @@ async def test_colours_follow_the_system_until_somebody_chooses(browser: Browser
         assert await is_dark(page) == (scheme != "dark")
 
 
-async def test_nothing_stands_out_on_a_telephone(browser: Browser, fleet: Fleet, client: Client) -> None:
+@pytest.mark.parametrize("width", [360, 768, 830])
+async def test_nothing_stands_out_on_a_telephone_or_a_tablet(
+    browser: Browser, fleet: Fleet, client: Client, width: int
+) -> None:
     failed = await client.submit(app.fail.options(labels={"long": "l" * 250}), message="w" * 300)
-    async with visiting(browser, fleet.hub.url, viewport={"width": 360, "height": 740}) as person:
+    async with visiting(browser, fleet.hub.url, viewport={"width": width, "height": 740}) as person:
         page = await person.open(f"#/tasks/{failed.id}")
         await expect(page.locator(".fault-box")).to_be_visible()
         assert await has_no_overflow(page)
