@@ -125,6 +125,8 @@ class Following:
         for task in owned:
             task.cancel()
         await asyncio.gather(*owned, return_exceptions=True)
+        # Cancelled tasks tell nobody themselves.
+        self._greet(HubUnavailableError("the client was closed before the hub answered"))
         self._forget(
             [*self._handles.values(), *waiting], HubUnavailableError("the client was closed before the outcome")
         )

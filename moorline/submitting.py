@@ -126,7 +126,7 @@ class Submitter:
         self._room = Room(PENDING_BYTES_MAX)
         self._pending: deque[Parcel] = deque()
         self._is_leaving = False
-        self._requests: set[asyncio.Task[None]] = set()
+        self._requests: dict[asyncio.Task[None], list[Parcel]] = {}
         self._closed = False
 
     async def post(self, handles: Sequence[TaskHandle[Any]], lines: Sequence[bytes]) -> Parcel:
@@ -150,23 +150,26 @@ class Submitter:
     async def close(self) -> None:
         """Stop. Whoever waits for an answer gets HubUnavailableError. Twice is harmless."""
         self._closed = True
-        requests = list(self._requests)
+        requests = dict(self._requests)
         for request in requests:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
-        self._fail(list(self._pending), HubUnavailableError("the client was closed before the hub answered"))
+        # Also the parcels of a request that was cancelled before it began, which could tell nobody itself.
+        for parcels in (*requests.values(), list(self._pending)):
+            self._fail(parcels, HubUnavailableError("the client was closed before the hub answered"))
         self._pending.clear()
 
     def _leave(self) -> None:
         """Send what is pending, as far as requests are free."""
         self._is_leaving = False
         while self._pending and len(self._requests) < REQUESTS_MAX and not self._closed:
-            request = asyncio.create_task(self._deliver(self._gathered()), name="moorline submit")
-            self._requests.add(request)
+            parcels = self._gathered()
+            request = asyncio.create_task(self._deliver(parcels), name="moorline submit")
+            self._requests[request] = parcels
             request.add_done_callback(self._returned)
 
     def _returned(self, request: asyncio.Task[None]) -> None:
-        self._requests.discard(request)
+        del self._requests[request]
         self._leave()
 
     def _gathered(self) -> list[Parcel]:
@@ -184,9 +187,6 @@ class Submitter:
         """Send one request until the hub has decided about each parcel, or their time is over."""
         try:
             await self._try_until_late(parcels)
-        except asyncio.CancelledError:
-            self._fail(parcels, HubUnavailableError("the client was closed before the hub answered"))
-            raise
         except Exception as error:
             # The top of a task: whoever waits for an answer must get one, also for a fault of our own.
             self._fail(parcels, error)

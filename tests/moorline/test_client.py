@@ -642,6 +642,29 @@ async def test_closing_ends_what_still_waits(fake_hub: FakeHub, tries: Tries) ->
         await client.stats()
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_closing_ends_a_submit_at_whatever_turn_of_the_loop(client: Client, turns: int) -> None:
+    await client.submit(echo, 1)
+    submitting = asyncio.create_task(client.submit(echo, 2))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await client.close()
+    with pytest.raises(HubUnavailableError, match="clos"):
+        async with asyncio.timeout(10):
+            await submitting
+
+
+async def test_closing_ends_a_submit_that_waits_for_the_stream(fake_hub: FakeHub) -> None:
+    await fake_hub.stop()
+    client = Client(fake_hub.url, submit_timeout_s=1000)
+    submitting = asyncio.create_task(client.submit(echo, 1))
+    await asyncio.sleep(0)
+    await client.close()
+    with pytest.raises(HubUnavailableError, match="was closed before the hub answered"):
+        async with asyncio.timeout(10):
+            await submitting
+
+
 async def test_a_submit_that_is_cancelled_leaves_its_task_to_the_hub(client: Client, fake_hub: FakeHub) -> None:
     await client.submit(echo)
     submitting = asyncio.create_task(client.submit(echo, 1))
