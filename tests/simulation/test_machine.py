@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -153,3 +154,5 @@ TestInstallation = Installation.TestCase
 TestInstallation.settings = settings(
     max_examples=300, stateful_step_count=60, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
+# Some seconds where nothing else runs; under coverage, on a machine that is busy, minutes.
+TestInstallation.pytestmark = [pytest.mark.timeout(300)]
