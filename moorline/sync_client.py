@@ -6,17 +6,18 @@ call.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, Final, Literal, ParamSpec, Self, TypeVar, overload
-
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from moorline.call_types import AnyResult, Async, AsyncTask, ContextLater, Misfit
 from moorline.client import DEFAULT_URL, Client, Items
@@ -25,6 +26,7 @@ from moorline.errors import HubUnavailableError
 from moorline.handles import TaskHandle
 from moorline.history_views import Attempt, AuditEntry, ErrorGroup, History, NodeHistory
 from moorline.hub_verbs import BULK_TASKS_MAX
+from moorline.loop_thread import LoopThread
 from moorline.options import Options
 from moorline.sync_handles import SyncGroup, SyncTaskHandle
 from moorline.task import Task
@@ -53,13 +55,16 @@ R_co = TypeVar("R_co", covariant=True)
 
 _END: Final = object()
 
+# A program that ends without closing its client waits no longer than this for the connections to be closed.
+EXIT_WITHIN_S: Final = 1.0
+
 
 class SyncClient:
     """A program's way to one hub, see `moorline.Client` for the arguments, the verbs and what they raise.
 
-    A context manager; usable without ``with`` if it is closed in the end. It works where an event loop runs, such as in
-    a notebook, but holds the loop up during each call: coroutines use `moorline.Client`. With ``client`` it wraps that
-    one, which nobody else may use then; the other arguments are not used.
+    A context manager. Usable without ``with``: a program that ends, or drops it, closes it. It works where an event
+    loop runs, such as in a notebook, but holds the loop up during each call: coroutines use `moorline.Client`. With
+    ``client`` it wraps that one, which nobody else may use then; the other arguments are not used.
     """
 
     def __init__(
@@ -84,9 +89,9 @@ class SyncClient:
             transport=transport,
         )
         self._lock = threading.Lock()
-        self._running: AbstractContextManager[BlockingPortal] | None = None
-        self._portal: BlockingPortal | None = None
+        self._thread: LoopThread | None = None
         self._closed = False
+        _unclosed.add(self)
 
     @property
     def origin(self) -> str:
@@ -106,22 +111,26 @@ class SyncClient:
         """Let go of the hub, and end the thread. Calls of other threads end with HubUnavailableError. Twice is
         harmless.
         """
+        self._close(None)
+
+    def _close(self, within_s: float | None) -> None:
         with self._lock:
             self._closed = True
-            running, portal = self._running, self._portal
-            self._running = self._portal = None
-        if running is not None and portal is not None:
-            portal.call(self._client.close)
-            # What other threads still wait for is cancelled.
-            portal.call(portal.stop, True)
-            running.__exit__(None, None, None)
+            thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        with suppress(TimeoutError):
+            thread.start(self._client.close).result(within_s)
+        # What other threads still wait for is cancelled.
+        thread.stop()
+        thread.join(within_s)
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine function of the async client on the client's thread and give what it gives.
 
         For what this class does not wrap. An exception on this side, such as KeyboardInterrupt, cancels it.
         """
-        future = self._opened().start_task_soon(function)
+        future = self._opened().start(function)
         try:
             return future.result()
         except CancelledError:
@@ -442,21 +451,49 @@ class SyncClient:
         if self._closed:
             raise HubUnavailableError("the client is closed", remedy="make another one")
 
-    def _opened(self) -> BlockingPortal:
+    def _opened(self) -> LoopThread:
         with self._lock:
             self._check_open()
-            if self._portal is None:
-                self._running = start_blocking_portal("asyncio", name="moorline client")
-                self._portal = self._running.__enter__()
-            return self._portal
+            if self._thread is None:
+                self._thread = LoopThread("moorline client")
+                # At the end of the program there is time to wait for it: see `_close_all`.
+                weakref.finalize(self, _abandon, self._thread, self._client).atexit = False
+            return self._thread
 
     def _iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        # A step that Ctrl-C broke off must be over before the generator can be closed.
+        step = asyncio.Lock()
+
         async def following() -> Any:
-            return await anext(items, _END)
+            async with step:
+                return await anext(items, _END)
+
+        async def closing() -> None:
+            async with step:
+                await items.aclose()
 
         try:
             while (item := self.call(following)) is not _END:
                 yield item
         finally:
-            if not self._closed:
-                self.call(items.aclose)
+            thread = self._thread
+            if thread is not None:
+                closed = thread.start(closing)
+                # Whoever throws an iterator away may be the collector of garbage, on any thread.
+                if not thread.is_current:
+                    with suppress(CancelledError):
+                        closed.result()
+
+
+_unclosed: Final[weakref.WeakSet[SyncClient]] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for client in list(_unclosed):
+        client._close(EXIT_WITHIN_S)
+
+
+def _abandon(thread: LoopThread, client: Client) -> None:
+    """Close the client of a `SyncClient` that nobody holds any more. Waits for nothing: the garbage is collected."""
+    thread.start(client.close).add_done_callback(lambda _: thread.stop())

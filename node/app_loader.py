@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Final, TypeAlias
 
 from moorline.task import Task
+from node.decisions.conclusions import text_of
 from node.errors import (
     AppBrokenError,
     AppNameTakenError,
@@ -76,7 +77,9 @@ def _import_module(name: str) -> ModuleType:
                 f"there is no module {error.name} for app {name}; looked in {Path.cwd()} and the installed packages"
             ) from None
         raise _broken(name, error) from error
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _broken(name, error) from error
 
 
@@ -98,7 +101,9 @@ def _import_file(path: Path) -> ModuleType:
         raise AppNameTakenError(f"the file {path} has the name of another module ({where}); rename it")
     try:
         return importlib.import_module(name)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _broken(str(path), error) from error
 
 
@@ -111,8 +116,9 @@ def _append_path(folder: Path) -> None:
         sys.path.append(str(folder))
 
 
-def _broken(app: str, error: Exception) -> AppBrokenError:
-    return AppBrokenError(f"app {app} cannot be imported: {type(error).__name__}: {error}")
+def _broken(app: str, error: BaseException) -> AppBrokenError:
+    # A module that calls `sys.exit` would end the node without a word, and with 0 as if all were well.
+    return AppBrokenError(f"app {app} cannot be imported: {type(error).__name__}: {text_of(error)}")
 
 
 def _place(task: AnyTask) -> str:

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import importlib.metadata
 import logging
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from types import FrameType, TracebackType
@@ -33,6 +35,9 @@ logger = logging.getLogger(__name__)
 # A signal that another thread takes, or that comes in the instant before the main thread begins to wait, does not
 # interrupt its wait: it is seen when the next one begins.
 SIGNALS_EVERY_S: Final = 0.5
+
+# How long threads that user code left running may keep the process of a node that has ended.
+THREADS_END_WITHIN_S: Final = 2.0
 
 
 class NodeService:
@@ -183,7 +188,8 @@ class NodeService:
 
 
 def run(settings: NodeSettings) -> int:
-    """Run a node until it ends, and give the exit code.
+    """Run a node until it ends, and give the exit code with which this process is to end: within
+    `THREADS_END_WITHIN_S` it does, whatever threads user code has left running.
 
     SIGTERM, SIGINT and a terminal that closes (SIGHUP, unless it is ignored) drain it; a second one stops what runs.
     Call it in the main thread.
@@ -215,7 +221,19 @@ def run(settings: NodeSettings) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    threading.Thread(target=_end_process, args=(code,), name="end", daemon=True).start()
     return code
+
+
+def _end_process(code: int) -> None:
+    """End this process, if it has not ended by itself by then. In a daemon thread.
+
+    Python waits at its end for threads that are no daemons, and for those of `asyncio.to_thread`, however long they
+    run. The state folder is free by now: whoever is next has what runs here run again.
+    """
+    time.sleep(THREADS_END_WITHIN_S)
+    logger.warning("threads of user code do not end; the process ends without them")
+    os._exit(code)
 
 
 def _dialer(settings: NodeSettings) -> Dialer:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from hub.http.backend import HubBackend
-from hub.http.bodies import Room
+from hub.http.bodies import BATCHES_BYTES_MAX, SINGLES_BYTES_MAX, Room
 from hub.http.decoding import TaskDecoder
 from hub.http.login_cookie import LoginSigner
 from hub.http.login_limit import FailureLimit
@@ -56,7 +56,8 @@ class Api:
         self.login_failures = FailureLimit()
         self.new_id = TaskIds(wall_s)
         self.decoder = TaskDecoder(self.new_id, settings.payload_bytes_max)
-        self.room = Room()
+        self.room_for_batches = Room(BATCHES_BYTES_MAX)
+        self.room_for_singles = Room(SINGLES_BYTES_MAX)
         self.map_answer = SharedAnswer(MAP_HOLD_S)
         self.bulks_under_way = 0
         self.requests: Counter[tuple[str, str, int]] = Counter()

@@ -23,9 +23,12 @@ NDJSON: Final = "application/x-ndjson"
 # The largest body takes 13 s over 10 Mbit/s; one that needs longer drips on purpose or will never come.
 BODY_WITHIN_S: Final = 30.0
 
-# What all bodies that are being read, decoded and committed may take together. Ten of the largest batches, or thirty
-# full ones of small tasks: far more than a store commits at once.
-BODIES_BYTES_MAX: Final = 256 * 1024 * 1024
+# What all batches that are being read, decoded and committed may take together. Eight of the largest, or twenty full
+# ones of small tasks: far more than a store commits at once.
+BATCHES_BYTES_MAX: Final = 192 * 1024 * 1024
+
+# The same for single tasks, two hundred of the largest. Apart, so that batches over slow links do not hold them up.
+SINGLES_BYTES_MAX: Final = 64 * 1024 * 1024
 
 # What one task takes in memory beside its bytes, and the shortest line that is one: `{"name":"a"}`.
 _TASK_BYTES: Final = 700
@@ -104,7 +107,7 @@ def _too_large(found: str, bytes_max: int) -> PayloadTooLargeError:
 class Room:
     """Memory for bodies, given out first come, first served. Who finds none waits a while."""
 
-    def __init__(self, bytes_max: int = BODIES_BYTES_MAX) -> None:
+    def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
         self._free_bytes = bytes_max
         self._waiting: deque[tuple[asyncio.Future[None], int]] = deque()

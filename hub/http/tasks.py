@@ -45,7 +45,7 @@ async def submit(api: Api, request: web.Request) -> web.StreamResponse:
     """Accept one task, or a batch of them with one on each line."""
     if media_type(request, (JSON, NDJSON)) == NDJSON:
         return await _submit_batch(api, request)
-    async with api.room.held(cost_bytes(request.content_length, TASK_BYTES_MAX, 1)):
+    async with api.room_for_singles.held(cost_bytes(request.content_length, TASK_BYTES_MAX, 1)):
         task = api.decoder.one(await read_body(request, TASK_BYTES_MAX))
         _check_names(api, [task])
         accepted = (await api.backend.submit([task])).accepted[0]
@@ -53,7 +53,7 @@ async def submit(api: Api, request: web.Request) -> web.StreamResponse:
 
 
 async def _submit_batch(api: Api, request: web.Request) -> web.StreamResponse:
-    async with api.room.held(cost_bytes(request.content_length, BATCH_BYTES_MAX, TASKS_MAX)):
+    async with api.room_for_batches.held(cost_bytes(request.content_length, BATCH_BYTES_MAX, TASKS_MAX)):
         tasks = api.decoder.batch(await read_body(request, BATCH_BYTES_MAX))
         _check_names(api, tasks)
         accepted = (await api.backend.submit(tasks)).accepted if tasks else []
@@ -63,7 +63,7 @@ async def _submit_batch(api: Api, request: web.Request) -> web.StreamResponse:
 async def broadcast(api: Api, request: web.Request) -> web.StreamResponse:
     """Accept one task for each online node that matches."""
     media_type(request, (JSON,))
-    async with api.room.held(cost_bytes(request.content_length, TASK_BYTES_MAX, 1)):
+    async with api.room_for_singles.held(cost_bytes(request.content_length, TASK_BYTES_MAX, 1)):
         template = api.decoder.one(await read_body(request, TASK_BYTES_MAX))
         _check_names(api, [template])
         made = (await api.backend.broadcast(template)).tasks

@@ -62,7 +62,7 @@ def raised(error: BaseException, ours: str) -> Conclusion:
         "failed",
         error=TaskError(
             kind="error",
-            message=_text_of(error),
+            message=text_of(error),
             type=clean(type(error).__qualname__, LABEL_CHARACTERS_MAX),
             traceback=_traceback_of(error, ours),
         ),
@@ -80,7 +80,8 @@ def clean(text: str, characters_max: int) -> str:
 # whose end cannot be told would hold its slot for ever.
 
 
-def _text_of(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """Give the text of an exception, cut to what fits the wire."""
     try:
         return clean(str(error), MESSAGE_CHARACTERS_MAX)
     except BaseException as second:

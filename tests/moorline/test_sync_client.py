@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -151,6 +154,58 @@ def test_an_iteration_that_is_left_is_closed(client: SyncClient) -> None:
         if value == 2:
             break
     assert client.submit(add, 1, 2).result() == 3
+
+
+def program(text: str) -> subprocess.Popen[str]:
+    """Run a program that ends without closing its client."""
+    begin = (
+        "from moorline.testing import LocalSyncClient\nfrom tests.moorline.sample_tasks import add, sleep_for_ever\n"
+    )
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", begin + text], stdout=pipe, stderr=pipe, text=True)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "",
+        "raise SystemExit",
+        # Something is still on its way, and an iteration has begun.
+        "handle = client.submit(sleep_for_ever)\nevents = client.events(last_id=0)\nnext(events)",
+    ],
+)
+def test_a_program_that_does_not_close_its_client_ends(end: str) -> None:
+    with program(f"client = LocalSyncClient()\nprint(client.submit(add, 1, 2).result())\n{end}\n") as process:
+        assert process.communicate(timeout=30) == ("3\n", "")
+        assert process.returncode == 0
+
+
+def test_ctrl_c_ends_an_iteration_and_not_the_client() -> None:
+    text = (
+        "import os, signal, threading\n"
+        "client = LocalSyncClient()\n"
+        "def press():\n"
+        "    next(client.events(kind='task.running', last_id=0))\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=press).start()\n"
+        "try:\n"
+        "    list(client.map(sleep_for_ever, [{}]))\n"
+        "except KeyboardInterrupt:\n"
+        "    print(client.submit(add, 1, 2).result())\n"
+    )
+    with program(text) as process:
+        assert process.communicate(timeout=30) == ("3\n", "")
+
+
+def test_a_client_that_nobody_holds_ends_its_thread() -> None:
+    client = LocalSyncClient()
+    assert client.submit(add, 1, 2).result() == 3
+    thread = client._thread
+    assert thread is not None
+    del client
+    gc.collect()
+    thread.join(30)
+    assert thread._thread not in threading.enumerate()
 
 
 async def test_it_talks_to_a_hub_over_http(fake_hub: FakeHub) -> None:

@@ -202,6 +202,13 @@ async def block_the_loop(seconds: float) -> str:
 
 
 @task
+async def block_in_a_thread(seconds: float, began: str) -> None:
+    """Wait for a thread of its own, which no cancellation reaches."""
+    Path(began).touch()
+    await asyncio.to_thread(time.sleep, seconds)
+
+
+@task
 async def block_the_loop_until(there: str) -> None:
     """Block its event loop until there is a file."""
     while not Path(there).exists():

@@ -139,6 +139,15 @@ def test_an_app_that_cannot_be_imported_keeps_its_cause(write: Write, text: str)
         assert isinstance(caught.value.__cause__, Exception)
 
 
+@pytest.mark.parametrize("text", ["import sys; sys.exit(0)", "class E(BaseException): __str__ = exit\nraise E"])
+def test_an_app_that_ends_the_program_cannot_be_imported(write: Write, text: str) -> None:
+    name = fresh()
+    path = write(f"{name}.py", text)
+    for app in (name, str(path)):
+        with pytest.raises(AppBrokenError, match=r"cannot be imported: (SystemExit: 0|E: .*cannot be had)"):
+            load_apps([app])
+
+
 def test_more_tasks_than_a_node_may_register_are_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("node.app_loader.HANDLERS_MAX", 0)
     name = fresh()

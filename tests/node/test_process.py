@@ -108,6 +108,26 @@ async def test_a_second_signal_stops_what_runs(hub: FakeHub, tmp_path: Path) -> 
         assert await process.end() == 0
 
 
+async def test_a_thread_that_user_code_left_running_does_not_keep_a_node_that_has_ended(
+    hub: FakeHub, tmp_path: Path
+) -> None:
+    async with node(hub, tmp_path) as process:
+        peer = await hub.peer()
+        await peer.welcome()
+        began = tmp_path / "began"
+        await peer.send(task("a", "block_in_a_thread", payload={"seconds": 600, "began": str(began)}))
+        await until(began.exists)
+        process.signal(signal.SIGTERM)
+        await peer.expect(frames.Drain)
+        process.signal(signal.SIGTERM)
+        assert (await peer.expect(frames.Result)).outcome == "cancelled"
+        await peer.send(frames.Ack(attempts=[("a", 1)]))
+        await peer.expect(frames.Bye)
+        await peer.socket.close(1000, "bye")
+        assert await process.end() == 0
+        assert "the process ends without them" in process.said
+
+
 async def test_a_signal_that_another_thread_takes_drains_all_the_same(hub: FakeHub, tmp_path: Path) -> None:
     async with node(hub, tmp_path) as process:
         peer = await hub.peer()

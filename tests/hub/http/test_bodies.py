@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
 from hub.http import bodies
-from hub.http.bodies import Room, cost_bytes
+from hub.http.bodies import BATCHES_BYTES_MAX, ROOM_WITHIN_S, Room, cost_bytes
+from hub.http.decoding import BATCH_BYTES_MAX
 from hub.http.errors import TooManyConnectionsError
 from tests.hub.http.hub_under_test import HubUnderTest
 
@@ -44,6 +46,21 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_harms_nobody(hub: 
     await writer.wait_closed()
     await hub.submit()
     assert len((await hub.get("/v1/tasks"))[1]["tasks"]) == 1
+
+
+async def test_batches_that_drip_do_not_hold_up_a_single_task(hub: HubUnderTest) -> None:
+    head = HEAD.replace(b"json", b"x-ndjson") + b"Content-Length: %d\r\n\r\n{" % BATCH_BYTES_MAX
+    async with contextlib.AsyncExitStack() as connections:
+        # Twice as many as there is room for.
+        for _ in range(2 * BATCHES_BYTES_MAX // BATCH_BYTES_MAX):
+            _, writer = await asyncio.open_connection("127.0.0.1", hub.server.port)
+            connections.callback(writer.close)
+            writer.write(head)
+            await writer.drain()
+        # A round trip: they are all where they will stay.
+        await hub.get("/livez")
+        async with asyncio.timeout(ROOM_WITHIN_S / 2):
+            await hub.submit()
 
 
 def test_the_cost_of_a_body_is_the_worst_that_it_can_be() -> None:
