@@ -15,13 +15,13 @@ from moorline.binding import BadArgumentsError
 from moorline.errors import DeclarationError, InvalidTaskError
 from moorline.options import Options, check_identifier
 from moorline.task import Task
+from moorline.values import as_json
 
 
 def line_of(task_id: str, middle: bytes, payload: Mapping[str, Any], name: str) -> bytes:
     """Write one task as the API takes it, on one line."""
     try:
-        # numpy arrays are written as lists; orjson looks for numpy only if it is loaded already.
-        text = orjson.dumps(payload, option=orjson.OPT_SERIALIZE_NUMPY)
+        text = as_json(payload)
     except (TypeError, RecursionError) as error:
         remedy = "give numbers, texts, lists, dicts with text keys, or None"
         raise InvalidTaskError(

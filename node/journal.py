@@ -150,7 +150,7 @@ class Journal:
                     database.execute(_insert_statement(size), tuple(chain.from_iterable(some)))
                     start += size
             database.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 if database.in_transaction:
                     database.execute("ROLLBACK")

@@ -163,7 +163,9 @@ class Outbox:
         try:
             failpoints.around_write("before", stores=stores, forgets=forgets)
             self._journal.commit(self._unwritten.values(), self._forgotten)
-        except sqlite3.Error as error:
+        except Exception as error:  # the top of a thread: without it no result would ever be stored again
+            if not isinstance(error, sqlite3.Error):
+                logger.exception("the outbox failed in an unexpected way")
             self._note_failure(error)
             return False
         failpoints.around_write("after", stores=stores, forgets=forgets)
@@ -177,7 +179,7 @@ class Outbox:
             self._on_recovered()
         return True
 
-    def _note_failure(self, error: sqlite3.Error) -> None:
+    def _note_failure(self, error: Exception) -> None:
         if self._problem is None:
             self._problem = str(error)
             logger.error(

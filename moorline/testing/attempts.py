@@ -14,6 +14,7 @@ import orjson
 from moorline.binding import BadArgumentsError, bind
 from moorline.context import Context
 from moorline.task import Task
+from moorline.values import as_json
 from moorline.views import Problem
 
 
@@ -71,7 +72,7 @@ def _call(task: Task[..., Any], arguments: dict[str, Any]) -> Conclusion:
 
 def _succeeded(value: object) -> Conclusion:
     try:
-        return Conclusion(value=orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+        return Conclusion(value=as_json(value))
     except (TypeError, RecursionError) as error:
         message = f"the result is not JSON: {error}; return numbers, text, lists, dicts or None"
         return Conclusion(problem=Problem(kind="bad_result", message=message))

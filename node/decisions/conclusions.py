@@ -6,8 +6,7 @@ import traceback
 from types import TracebackType
 from typing import Final, NamedTuple
 
-import orjson
-
+from moorline.values import as_json
 from protocol.codec import check_json, is_shallow
 from protocol.frames import Outcome, TaskError
 from protocol.limits import DEPTH_MAX, LABEL_CHARACTERS_MAX, MESSAGE_CHARACTERS_MAX, TRACEBACK_CHARACTERS_MAX
@@ -30,8 +29,7 @@ CANCELLED: Final = Conclusion("cancelled")
 def succeeded(value: object, bytes_max: int) -> Conclusion:
     """Conclude with what the handler returned; `bad_result` if it is not JSON or has more than ``bytes_max`` bytes."""
     try:
-        # numpy arrays are written as lists; orjson looks for numpy only if it is loaded already.
-        text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+        text = as_json(value)
     except (TypeError, RecursionError) as error:
         return failed("bad_result", f"the result is not JSON: {error}; return numbers, text, lists, dicts or None")
     if len(text) > bytes_max:
@@ -71,6 +69,8 @@ def raised(error: BaseException, ours: str) -> Conclusion:
 
 def clean(text: str, characters_max: int) -> str:
     """Cut a text to size, and replace what is not a character (lone surrogates): it must be encodable as UTF-8."""
+    # User code's own kind of text cannot be encoded, and may do whatever it likes when it is measured or cut.
+    text = str.__str__(text)
     if len(text) > characters_max:
         text = text[: characters_max - 1] + "…"
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -215,6 +215,27 @@ def test_an_outbox_that_closes_while_the_disk_is_full_ends(path: Path) -> None:
     outbox.close()
 
 
+class OddText(str):
+    """A kind of text that no encoder takes: it stands for a fault of our own."""
+
+    __slots__ = ()
+
+
+def test_a_result_that_cannot_be_written_is_said_and_does_not_end_the_writer(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = Listener()
+    with opened(path, listener) as outbox:
+        error = TaskError(kind="error", message=OddText("x"))
+        outbox.put([Entry(Result(task_id="odd", attempt=1, outcome="failed", error=error), 1.0)])
+        listener.wait_for(lambda: len(listener.problems) == 1)
+        outbox.forget([("odd", 1)])
+        outbox.put([entry("a")])
+        listener.wait_for(lambda: listener.recoveries == 1)
+    assert left_in(path) == ["a"]
+    assert "unexpected" in caplog.text
+
+
 def test_a_damaged_file_is_put_aside_and_a_new_one_begun(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path.write_bytes(os.urandom(8192))
     with opened(path) as outbox:

@@ -140,6 +140,31 @@ def test_texts_that_are_not_unicode_are_made_so() -> None:
     assert clean("\ud800" * 10, 5) == "????…"
 
 
+class OddText(str):
+    """A kind of text of user code's own: no encoder takes it."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        raise SystemExit
+
+    def __getitem__(self, where: object) -> str:
+        raise SystemExit
+
+
+class OddError(Exception):
+    def __str__(self) -> str:
+        return OddText("x" * 2 * MESSAGE_CHARACTERS_MAX)
+
+
+def test_an_exception_whose_text_is_a_kind_of_its_own_becomes_plain_text() -> None:
+    error = raised(OddError(), __file__).error
+    assert error is not None
+    assert (type(error.message), len(error.message)) == (str, MESSAGE_CHARACTERS_MAX)
+    check_fits_the_wire(error)
+    assert type(clean(OddText("a"), 10)) is str
+
+
 def test_our_own_errors_say_whether_a_retry_can_help() -> None:
     assert not check_fits_the_wire(failed("unknown_handler", "x").error).retryable
     error = check_fits_the_wire(timed_out(1.5).error)
