@@ -13,6 +13,7 @@ from hub.decisions.offers import Offers
 from hub.decisions.results import Results
 from hub.decisions.sessions import Session
 from hub.store.logs import AppendLogs
+from hub.store.nodes import NodeLeaving
 from hub.store.now import Now
 from hub.store.wishes import NodeWish
 from protocol import frames
@@ -58,8 +59,7 @@ class Conversation:
                 case frames.Log():
                     told += self._note_log(session, frame)
                 case frames.Drain():
-                    session.leaving = True
-                    self._offers.close(session.node_id)
+                    told += self._note_drain(session)
                 case frames.Bye():
                     bye = frame
                 case _:
@@ -70,6 +70,15 @@ class Conversation:
         if bye is not None:
             told += self._bid_farewell(session, connection, bye)
         return told
+
+    def _note_drain(self, session: Session) -> list[Effect]:
+        """Offer nothing more to a node that drains by itself, and have everybody see that it does."""
+        if session.leaving:
+            return []
+        session.leaving = True
+        self._offers.close(session.node_id)
+        leaving = NodeLeaving(node_id=session.node_id, instance_id=session.instance_id, session_id=session.session_id)
+        return [does.Persist(leaving)]
 
     def _beat_back(self, session: Session, beat: frames.Heartbeat, now: Now) -> Frame:
         """Note a heartbeat and acknowledge it, and with it tell a spread that has changed."""

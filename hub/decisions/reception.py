@@ -165,6 +165,7 @@ class Reception:
             # A resumed node has not changed; but the store must not depend on who told it first.
             registration=session.registration,
             luck=self._state.luck(),
+            leaving=session.leaving,
         )
         ticket = does.RegisterTicket(node_id=session.node_id, connection=connection.id, resumed=resumed)
         return does.Persist(operation, ticket)

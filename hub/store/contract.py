@@ -32,7 +32,7 @@ from hub.store.events import Event, EventPage
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
 from hub.store.logs import AppendLogs, StoredLogs
 from hub.store.node_views import NodeCell, NodePage, NodeQuery, NodeView
-from hub.store.nodes import HubStarted, NodeLeft, NodeSeen, RegisterNode
+from hub.store.nodes import HubStarted, NodeLeaving, NodeLeft, NodeSeen, RegisterNode
 from hub.store.now import Now
 from hub.store.stats import StoreStats
 from hub.store.submissions import Broadcast, Submit
@@ -49,6 +49,7 @@ Operation: TypeAlias = (
     | Fetch
     | Record
     | RegisterNode
+    | NodeLeaving
     | NodeLeft
     | NodeWish
     | NodeSeen

@@ -13,7 +13,10 @@ HUB_STOPPED = "the hub stopped"
 
 
 class RegisterNode(Struct, frozen=True, kw_only=True):
-    """Note a registration or a resumption (``registration`` None: as registered before) and reconcile the inventory."""
+    """Note a registration or a resumption (``registration`` None: as registered before) and reconcile the inventory.
+
+    ``leaving``: the node has said by itself that it drains.
+    """
 
     node_id: str
     instance_id: str
@@ -22,6 +25,7 @@ class RegisterNode(Struct, frozen=True, kw_only=True):
     session_id: str
     registration: NodeRegistration | None
     luck: float = 0.5
+    leaving: bool = False
 
 
 class NodeRegistration(Struct, frozen=True, kw_only=True):
@@ -52,6 +56,17 @@ class Reconciled(Struct, frozen=True, kw_only=True):
     unknown: list[AttemptKey]
     cordoned: bool
     draining: bool
+
+
+class NodeLeaving(Struct, frozen=True, kw_only=True):
+    """Note that a node drains by itself: `draining`, until it has left. Answer: None.
+
+    Conditional on ``instance_id`` and ``session_id`` being the ones of the last registration.
+    """
+
+    node_id: str
+    instance_id: str
+    session_id: str
 
 
 class NodeLeft(Struct, frozen=True, kw_only=True):

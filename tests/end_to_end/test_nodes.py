@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sqlite3
@@ -15,16 +14,7 @@ import pytest
 from moorline import Client, Retry, TaskCancelled, TaskFailed, TaskLost
 from tests.end_to_end import app
 from tests.end_to_end.processes import PATIENCE_S, Fleet
-
-
-async def until(fact: Callable[[], object], what: str) -> None:
-    """Wait for a fact."""
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not fact():
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"not within {PATIENCE_S} s: {what}") from None
+from tests.faults.waiting import until, until_told
 
 
 def started(fleet: Fleet, *handles: Any) -> Callable[[], bool]:
@@ -184,6 +174,11 @@ async def test_sigterm_drains_a_node_and_it_ends_in_good_order(fleet: Fleet) -> 
         waiting = await client.submit(app.noop, 1)
         await until(started(fleet, running), "the task runs")
         node.signal(signal.SIGTERM)
+
+        async def is_draining() -> bool:
+            return (await client.node("n")).state == "draining"
+
+        await until_told(is_draining, "everybody sees that it drains")
         gate.write_text("seen")
         assert await running.result(PATIENCE_S) == "seen"
         assert node.wait() == 0

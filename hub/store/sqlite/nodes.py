@@ -12,7 +12,16 @@ from hub.decisions.samples import STEP_S
 from hub.decisions.settlement import return_unstarted
 from hub.store.assignments import Assignment, Fetch, Fetched
 from hub.store.node_views import NodeView
-from hub.store.nodes import HUB_STOPPED, HubStarted, Inherited, NodeLeft, NodeSeen, Reconciled, RegisterNode
+from hub.store.nodes import (
+    HUB_STOPPED,
+    HubStarted,
+    Inherited,
+    NodeLeaving,
+    NodeLeft,
+    NodeSeen,
+    Reconciled,
+    RegisterNode,
+)
 from hub.store.sqlite import bulk, codes, node_queries, rows, settling
 from hub.store.sqlite.claiming import ASSIGNED_BYTES_MAX
 from hub.store.sqlite.settling import Settled
@@ -44,7 +53,8 @@ def register(tx: Transaction, operation: RegisterNode) -> Reconciled:
     """Note that a node is here, and hold its inventory against what is stored."""
     node_id = operation.node_id
     wishes = _wishes_of(tx, node_id)
-    state = "draining" if wishes is not None and wishes.draining else "online"
+    drains = operation.leaving or (wishes is not None and wishes.draining == 1)
+    state = "draining" if drains else "online"
     _note_presence(tx, operation, state)
     if wishes is None or wishes.state != state:
         tx.node_state(node_id, state)
@@ -121,6 +131,16 @@ def _note_presence(tx: Transaction, operation: RegisterNode, state: str) -> None
         )
 
 
+def leaving(tx: Transaction, operation: NodeLeaving) -> None:
+    """Note that a node drains by itself, if its session is still the one that is known."""
+    changed = tx.connection.execute(
+        "UPDATE nodes SET state = 'draining' WHERE id = ? AND instance_id = ? AND session_id = ? AND state = 'online'",
+        (operation.node_id, operation.instance_id, operation.session_id),
+    ).rowcount
+    if changed:
+        tx.node_state(operation.node_id, "draining")
+
+
 def left(tx: Transaction, operation: NodeLeft) -> None:
     """Note that a node's connection is gone, if it is still the one that is known."""
     now = tx.now
@@ -167,8 +187,11 @@ def wish(tx: Transaction, operation: NodeWish) -> NodeView | None:
     cordoned = before.cordoned if operation.cordoned is None else int(operation.cordoned)
     draining = before.draining if operation.draining is None else int(operation.draining)
     state = before.state
-    if state in {"online", "draining"}:
-        state = "draining" if draining else "online"
+    # A node that drains without an operator's wish does so by itself, and goes on.
+    if state == "online" and draining:
+        state = "draining"
+    elif state == "draining" and before.draining and not draining:
+        state = "online"
     if (cordoned, draining, state) != (before.cordoned, before.draining, before.state):
         values = (cordoned, draining, state, node_id)
         tx.connection.execute("UPDATE nodes SET cordoned = ?, draining = ?, state = ? WHERE id = ?", values)

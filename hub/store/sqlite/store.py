@@ -19,7 +19,7 @@ from hub.store.events import EventPage
 from hub.store.history import AttemptView, AuditPage, ErrorGroup, NodeSpan, NoteDeed, NoteSample
 from hub.store.logs import AppendLogs, StoredLogs
 from hub.store.node_views import NodeCell, NodePage, NodeQuery, NodeView
-from hub.store.nodes import HubStarted, NodeLeft, NodeSeen, RegisterNode
+from hub.store.nodes import HubStarted, NodeLeaving, NodeLeft, NodeSeen, RegisterNode
 from hub.store.now import Now
 from hub.store.sqlite import (
     alerts,
@@ -379,6 +379,7 @@ _ONE: Final[dict[type, Callable[..., object]]] = {
     Broadcast: submitting.broadcast,
     Fetch: nodes.fetch,
     RegisterNode: nodes.register,
+    NodeLeaving: nodes.leaving,
     NodeLeft: nodes.left,
     NodeWish: nodes.wish,
     NodeSeen: nodes.seen,

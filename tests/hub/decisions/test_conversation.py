@@ -37,10 +37,13 @@ def test_an_open_session_is_not_registered_twice(hub: Hub) -> None:
 def test_a_node_that_drains_by_itself_gets_nothing_new(hub: Hub) -> None:
     node = hub.register()
     hub.say(node, frames.Drain(reason="SIGTERM"))
+    hub.say(node, frames.Drain(reason="once more"))
     hub.submit("t")
     assert hub.pushed(node) == []
+    assert [view.state for view in hub.store.nodes()] == ["draining"]
     again = hub.register(draining=True)
     assert hub.pushed(again) == []
+    assert [view.state for view in hub.store.nodes()] == ["draining"]
 
 
 def test_progress_of_what_a_node_holds_is_told_and_ends_with_the_attempt(hub: Hub) -> None:

@@ -140,6 +140,7 @@ class Board:
         handlers: Sequence[str] = ("work",),
         session_id: str = "s",
         is_resumed: bool = False,
+        leaving: bool = False,
     ) -> RegisterNode:
         registration = NodeRegistration(
             name=node_id.upper(), labels=labels or {}, slots=4, handlers=handlers, version="1"
@@ -151,6 +152,7 @@ class Board:
             inventory=Inventory(running=list(running), results=list(results)),
             session_id=session_id,
             registration=None if is_resumed else registration,
+            leaving=leaving,
         )
 
     def register(self, node_id: str = "n", instance_id: str = "i", **more: Any) -> Reconciled:

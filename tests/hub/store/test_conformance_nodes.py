@@ -9,7 +9,7 @@ from hub.decisions.sessions import REMEMBERED_S
 from hub.store.assignments import Fetch, Fetched
 from hub.store.attempts import Silence
 from hub.store.node_views import NodeView
-from hub.store.nodes import HubStarted, Inherited, NodeLeft, NodeSeen
+from hub.store.nodes import HubStarted, Inherited, NodeLeaving, NodeLeft, NodeSeen
 from hub.store.sqlite import departed
 from hub.store.sqlite.nodes import FETCHED_BYTES_MAX
 from hub.store.wishes import NodeWish
@@ -48,6 +48,25 @@ def test_a_resumption_keeps_what_was_registered(board: Board) -> None:
     node = _node(board)
     assert (node.state, node.labels, node.connects, node.disconnects) == ("online", {"site": "berlin"}, 2, 1)
     assert (node.first_seen_at, node.last_seen_at) == (START_S, START_S + 3)
+
+
+def test_a_node_that_drains_by_itself_is_draining_until_it_has_left(board: Board) -> None:
+    board.register()
+    for instance_id, session_id in (("another", "s"), ("i", "another")):
+        board.one(NodeLeaving(node_id="n", instance_id=instance_id, session_id=session_id))
+        assert _node(board).state == "online"
+    board.one(NodeLeaving(node_id="n", instance_id="i", session_id="s"))
+    assert (_node(board).state, _node(board).draining) == ("draining", False)
+    # An operator cannot call it back.
+    board.one(NodeWish(node_id="n", cordoned=False, draining=False))
+    assert _node(board).state == "draining"
+    _leave(board)
+    board.one(NodeLeaving(node_id="n", instance_id="i", session_id="s"))
+    assert _node(board).state == "unreachable"
+    board.register(is_resumed=True, leaving=True)
+    assert _node(board).state == "draining"
+    board.register(instance_id="next")
+    assert _node(board).state == "online"
 
 
 def test_leaving_is_noted_only_for_the_session_that_is_known(board: Board) -> None:
