@@ -23,10 +23,9 @@ class LoopThread:
         self._is_ending = False
         self._ended = asyncio.Event()
         # Made here, used there: it must not become the loop of the thread that makes it.
-        self._runner: Final = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self._loop: Final = asyncio.new_event_loop()
         # A daemon: a program that forgets to close its client ends all the same.
         self._thread = threading.Thread(target=self._turn, name=name, daemon=True)
-        self._loop = self._runner.get_loop()
         self._thread.start()
 
     @property
@@ -61,6 +60,18 @@ class LoopThread:
             self._thread.join(within_s)
 
     def _turn(self) -> None:
-        # With the end of the block what is left is cancelled, and the loop is closed.
-        with self._runner:
-            self._runner.run(self._ended.wait())
+        # Not `asyncio.Runner`, which waits at its end for the loop's executor in a further thread: from Python 3.12 on
+        # none can be started once the program ends.
+        try:
+            self._loop.run_until_complete(self._ended.wait())
+            self._loop.run_until_complete(_cancel_all())
+        finally:
+            self._loop.close()
+
+
+async def _cancel_all() -> None:
+    """Cancel every other task of the running loop, and wait until they have ended."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

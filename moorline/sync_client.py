@@ -91,6 +91,8 @@ class SyncClient:
         self._lock = threading.Lock()
         self._thread: LoopThread | None = None
         self._closed = False
+        # What has been asked for one by one and is not at its end.
+        self._iterated: weakref.WeakSet[AsyncGenerator[Any, None]] = weakref.WeakSet()
         _unclosed.add(self)
 
     @property
@@ -120,10 +122,17 @@ class SyncClient:
         if thread is None:
             return
         with suppress(TimeoutError):
-            thread.start(self._client.close).result(within_s)
+            thread.start(self._close_client).result(within_s)
         # What other threads still wait for is cancelled.
         thread.stop()
         thread.join(within_s)
+
+    async def _close_client(self) -> None:
+        for items in list(self._iterated):
+            # One that is being asked by another thread is cancelled with the rest.
+            with suppress(RuntimeError):
+                await items.aclose()
+        await self._client.close()
 
     def call(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine function of the async client on the client's thread and give what it gives.
@@ -461,6 +470,7 @@ class SyncClient:
             return self._thread
 
     def _iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
+        self._iterated.add(items)
         # A step that Ctrl-C broke off must be over before the generator can be closed.
         step = asyncio.Lock()
 
